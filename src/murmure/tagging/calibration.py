@@ -1,0 +1,125 @@
+"""Probabilities that mean what they say.
+
+Vector scaling after Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks"
+(ICML 2017): each logit is scaled and shifted, then softmax; one fit a tag and language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murmure.schema import LABELS, TAGS
+
+#: Which fit serves texts in neither French nor English.
+ANY_LANGUAGE = "any"
+_FITTED_LANGUAGES = ("fr", "en")
+
+Floats = NDArray[np.float32]
+
+
+def softmax(logits: Floats) -> Floats:
+    """Turn logits (n, labels) into probabilities, row by row."""
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorScaling:
+    """One fit: `softmax(scale * logits + shift)`.
+
+    Attributes:
+        scale: of shape (labels,).
+        shift: of shape (labels,).
+    """
+
+    scale: tuple[float, ...]
+    shift: tuple[float, ...]
+
+    def __call__(self, logits: Floats) -> Floats:
+        """Calibrate logits of shape (n, labels)."""
+        return softmax(logits * np.array(self.scale, np.float32) + np.array(self.shift, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The fits of all tags and languages.
+
+    Attributes:
+        fits: by tag, then by language (`fr`, `en`, `any`); the language tag has `any` alone.
+    """
+
+    fits: Mapping[str, Mapping[str, VectorScaling]]
+
+    def __call__(self, logits: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Calibrate the logits of all tags.
+
+        The probability that no experience is reported is the mean of what `experience` and
+        `touchpoint` say, and the same in both.
+
+        Args:
+            logits: per tag an array (n, labels).
+        """
+        language = self.fits["language"][ANY_LANGUAGE](logits["language"])
+        spoken = np.argmax(language, axis=1)
+        calibrated = {"language": language}
+        for tag in TAGS[1:]:
+            fits = self.fits[tag]
+            calibrated[tag] = fits[ANY_LANGUAGE](logits[tag])
+            for name in _FITTED_LANGUAGES:
+                rows = spoken == LABELS["language"].index(name)
+                if rows.any():
+                    calibrated[tag][rows] = fits[name](logits[tag][rows])
+        return agree(calibrated)
+
+    def to_json(self) -> dict[str, dict[str, dict[str, list[float]]]]:
+        """Give what a manifest holds."""
+        return {
+            tag: {
+                language: {"scale": list(fit.scale), "shift": list(fit.shift)}
+                for language, fit in fits.items()
+            }
+            for tag, fits in self.fits.items()
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Calibration:
+        """Read what a manifest holds.
+
+        Raises:
+            KeyError, TypeError: if a fit is missing or is none.
+        """
+        return cls(
+            {
+                tag: {
+                    language: VectorScaling(tuple(fit["scale"]), tuple(fit["shift"]))
+                    for language, fit in content[tag].items()
+                }
+                for tag in TAGS
+            }
+        )
+
+
+def agree(probabilities: dict[str, Floats]) -> dict[str, Floats]:
+    """Make experience and touchpoint say the same of whether an experience is reported."""
+    experience, touchpoint = probabilities["experience"], probabilities["touchpoint"]
+    none = (experience[:, -1:] + touchpoint[:, -1:]) * np.float32(0.5)
+    return {
+        **probabilities,
+        "experience": _with_last(experience, none),
+        "touchpoint": _with_last(touchpoint, none),
+    }
+
+
+def _with_last(table: Floats, last: Floats) -> Floats:
+    others = table[:, :-1]
+    total = others.sum(axis=1, keepdims=True)
+    # Where the model was so sure of the last label that nothing is left, the others share evenly.
+    even = np.float32(1 / others.shape[1])
+    least = np.finfo(np.float32).tiny
+    shares = np.where(total >= least, others / np.maximum(total, least), even)
+    return np.concatenate([shares * (1 - last), last], axis=1)

@@ -1,0 +1,157 @@
+"""Model folders: found by name or path, and refused unless every file is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from murmure.assets import models_folder
+from murmure.errors import ModelError
+from murmure.schema import LABELS, TAGS
+from murmure.tagging import Predictor
+from murmure.tagging.folder import MANIFEST, ModelFolder, default_model, write_manifest
+from murmure.tagging.linear import WEIGHTS
+
+Damage = Callable[[Path], object]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A copy of the fast model."""
+    return Path(shutil.copytree(models_folder() / "fast", tmp_path / "copy"))
+
+
+def change_manifest(folder: Path, **changes: Any) -> None:
+    content = json.loads((folder / MANIFEST).read_text("utf-8"))
+    content.update(changes)
+    kept = {key: value for key, value in content.items() if value is not None}
+    (folder / MANIFEST).write_text(json.dumps(kept), "utf-8")
+
+
+def change_byte(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def replace_weights(folder: Path, content: bytes) -> None:
+    """Weights of another kind, with a manifest that knows of them."""
+    (folder / WEIGHTS).write_bytes(content)
+    files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    change_manifest(folder, files={**files, WEIGHTS: hashlib.sha256(content).hexdigest()})
+
+
+def name_file(folder: Path, name: str) -> None:
+    files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    change_manifest(folder, files={**files, name: "0" * 64})
+
+
+def test_every_file_of_a_whole_folder_is_checked(model: Path) -> None:
+    folder = ModelFolder.open(model)
+    assert folder.name == "fast"
+    assert WEIGHTS in folder.manifest["files"]
+    assert folder.fingerprint == hashlib.sha256((model / MANIFEST).read_bytes()).hexdigest()
+    assert set(folder.thresholds) == set(TAGS)
+
+
+DAMAGES: dict[str, tuple[Damage, str, str]] = {
+    "no manifest": (lambda f: (f / MANIFEST).unlink(), MANIFEST, "not a model folder"),
+    "half a manifest": (
+        lambda f: (f / MANIFEST).write_bytes((f / MANIFEST).read_bytes()[:500]),
+        MANIFEST,
+        "fetch the model again",
+    ),
+    "not UTF-8": (lambda f: (f / MANIFEST).write_bytes(b"\xff\xfe{"), MANIFEST, "cannot be read"),
+    "a list": (lambda f: (f / MANIFEST).write_text("[1]"), MANIFEST, "format"),
+    "other format": (lambda f: change_manifest(f, format=2), MANIFEST, "format 2"),
+    "other labels": (
+        lambda f: change_manifest(f, labels={**LABELS, "sponsored": ["no", "yes"]}),
+        MANIFEST,
+        "other tags or labels",
+    ),
+    "no thresholds": (
+        lambda f: change_manifest(f, thresholds=None),
+        MANIFEST,
+        "lacks proper thresholds",
+    ),
+    "no files": (lambda f: change_manifest(f, files=None), MANIFEST, "lacks proper files"),
+    "outside": (lambda f: name_file(f, "../weights.bin"), MANIFEST, "outside the folder"),
+    "absolute": (lambda f: name_file(f, "/etc/passwd"), MANIFEST, "outside the folder"),
+    "parent": (lambda f: name_file(f, ".."), MANIFEST, "outside the folder"),
+    "files is a list": (lambda f: change_manifest(f, files=["x"]), MANIFEST, "proper files"),
+    "thresholds is a text": (
+        lambda f: change_manifest(f, thresholds="x"),
+        MANIFEST,
+        "proper thresholds",
+    ),
+    "a threshold lacks": (lambda f: change_manifest(f, thresholds={}), MANIFEST, "threshold of"),
+    "calibration lacks": (lambda f: change_manifest(f, calibration={}), WEIGHTS, "linear model"),
+    "changed byte": (lambda f: change_byte(f / WEIGHTS), WEIGHTS, "is not what manifest.json says"),
+    "missing weights": (lambda f: (f / WEIGHTS).unlink(), WEIGHTS, "No such file"),
+    "weights are a folder": (
+        lambda f: (f / WEIGHTS).rename(f / "aside").with_name(WEIGHTS).mkdir(),
+        WEIGHTS,
+        "fetch the model again",
+    ),
+    "missing card": (lambda f: (f / "README.md").unlink(), "README.md", "No such file"),
+    "no weights at all": (lambda f: replace_weights(f, b""), WEIGHTS, "linear model"),
+    "other weights": (
+        lambda f: replace_weights(f, b"\x02\x00\x00\x00\x00\x00\x00\x00{}"),
+        WEIGHTS,
+        "linear model",
+    ),
+    "other kind": (lambda f: change_manifest(f, kind="oracle"), "copy", "kind 'oracle'"),
+}
+
+
+@pytest.mark.parametrize(("damage", "file", "told"), DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_folder_is_refused_by_the_name_of_the_file(
+    model: Path, damage: Damage, file: str, told: str
+) -> None:
+    damage(model)
+    with pytest.raises(ModelError, match=told) as refused:
+        Predictor.from_pretrained(model)
+    assert refused.value.file is not None
+    assert Path(refused.value.file).name == file
+    assert str(refused.value).startswith(refused.value.file)
+
+
+@pytest.mark.parametrize("name", ["swift", "", "../fast", "models/nothing"])
+def test_an_unknown_model_is_refused_with_the_names_of_those_there_are(name: str) -> None:
+    with pytest.raises(ModelError, match=r"installed are: .*fast|not a model folder"):
+        ModelFolder.open(name)
+
+
+def test_the_default_is_a_model_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("murmure.tagging.folder.models_folder", lambda: tmp_path)
+    assert default_model() == "fast"
+    for name in ("fast", "base"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / MANIFEST).touch()
+        assert default_model() == name
+
+
+def test_a_copy_is_whole_and_may_be_over_itself(model: Path, tmp_path: Path) -> None:
+    folder = ModelFolder.open(model)
+    folder.copy(tmp_path / "new" / "place")
+    folder.copy(model)
+    for path in (tmp_path / "new" / "place", model):
+        assert ModelFolder.open(path).fingerprint == folder.fingerprint
+
+
+def test_a_written_manifest_names_every_other_file(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"x")
+    needed: dict[str, Any] = {"name": "own", "kind": "linear", "settings": {}, "calibration": {}}
+    write_manifest(tmp_path, {**needed, "thresholds": dict.fromkeys(TAGS, 0.5)})
+    assert set(ModelFolder.open(tmp_path).manifest["files"]) == {"weights"}
+    (tmp_path / "weights").write_bytes(b"y")
+    with pytest.raises(ModelError, match=r"weights: is not what manifest\.json says"):
+        ModelFolder.open(tmp_path)
