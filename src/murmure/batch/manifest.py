@@ -1,0 +1,288 @@
+"""The manifest of a run's folder: what went in, what came out, and how far the run is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from murmure.batch.files import write_whole
+from murmure.errors import RunError
+
+MANIFEST_NAME = "manifest.json"
+REJECTS_NAME = "rejects.jsonl"
+FORMAT = "murmure-run"
+VERSION = 1
+_ANEW = "--overwrite starts anew"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Rows of one input within one part."""
+
+    input: int
+    rows: int
+    tagged: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One finished part of a run.
+
+    Attributes:
+        file: its name.
+        first_row: number of its first input row, over all inputs, from 0.
+        rows: how many input rows it covers.
+        tagged: how many of them it holds.
+        rejected: how many of them are in the rejects.
+        size: its bytes.
+        sha256: of its bytes.
+        rejects_end: how many bytes of rejects there are up to the end of this part.
+        counts: the same per input.
+        reasons: how often rows were rejected, by the kind of fault.
+        warnings: how often something was put right, by what it was.
+    """
+
+    file: str
+    first_row: int
+    rows: int
+    tagged: int
+    rejected: int
+    size: int
+    sha256: str
+    rejects_end: int
+    counts: tuple[Counts, ...] = ()
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What makes two runs the same run.
+
+    Attributes:
+        inputs: name, size and SHA-256 of each input.
+        model: name and fingerprint.
+        catalog: file, SHA-256, fingerprint and brands (name, group) of the catalogue, if any.
+        configuration: every setting that the result depends on.
+    """
+
+    inputs: Sequence[Mapping[str, Any]]
+    model: Mapping[str, Any]
+    catalog: Mapping[str, Any] | None
+    configuration: Mapping[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Manifest:
+    """What a run's folder says of itself. It holds no times: the same run has the same bytes.
+
+    Attributes:
+        identity: what was run over what.
+        parts: what is done.
+        complete: whether all is done.
+        rejects_sha256: of the rejects, once all is done.
+        duplicate_ids: how many ids several rows have, once all is done.
+    """
+
+    identity: Identity
+    parts: list[Part] = field(default_factory=list)
+    complete: bool = False
+    rejects_sha256: str | None = None
+    duplicate_ids: Mapping[str, Any] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Input rows done."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def tagged(self) -> int:
+        """Rows in the parts."""
+        return sum(part.tagged for part in self.parts)
+
+    @property
+    def rejected(self) -> int:
+        """Rows in the rejects."""
+        return sum(part.rejected for part in self.parts)
+
+    @property
+    def rejects_end(self) -> int:
+        """Bytes of rejects written by the parts that are done."""
+        return self.parts[-1].rejects_end if self.parts else 0
+
+    def counts(self) -> list[Counts]:
+        """Rows of each input, in all parts."""
+        totals = {number: [0, 0, 0] for number in range(len(self.identity.inputs))}
+        for part in self.parts:
+            for one in part.counts:
+                total = totals[one.input]
+                total[0] += one.rows
+                total[1] += one.tagged
+                total[2] += one.rejected
+        return [
+            Counts(input=number, rows=rows, tagged=tagged, rejected=rejected)
+            for number, (rows, tagged, rejected) in totals.items()
+        ]
+
+    def reasons(self) -> dict[str, int]:
+        """How often rows were rejected, by the kind of fault."""
+        return _summed(part.reasons for part in self.parts)
+
+    def warnings(self) -> dict[str, int]:
+        """How often something was put right, by what it was."""
+        return _summed(part.warnings for part in self.parts)
+
+    def check(self) -> None:
+        """Makes sure that no row was lost: rows in = tagged + rejected, throughout.
+
+        Raises:
+            RunError: one was; this is a fault of murmure's.
+        """
+        first = 0
+        for part in self.parts:
+            by_input = [sum(getattr(one, name) for one in part.counts) for name in _COUNTED]
+            sums = [part.rows, part.tagged, part.rejected]
+            if part.rows != part.tagged + part.rejected or by_input != sums:
+                message = f"{part.file}: {part.rows} rows in, but {part.tagged} tagged and"
+                raise RunError(f"{message} {part.rejected} rejected; please report this")
+            if part.first_row != first:
+                raise RunError(f"{part.file}: begins at row {part.first_row}, expected {first}")
+            first += part.rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written."""
+        inputs = [
+            {**described, "rows": one.rows, "tagged": one.tagged, "rejected": one.rejected}
+            for described, one in zip(self.identity.inputs, self.counts(), strict=True)
+        ]
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "complete": self.complete,
+            "rows": self.rows,
+            "tagged": self.tagged,
+            "rejected": self.rejected,
+            "inputs": inputs,
+            "model": dict(self.identity.model),
+            "catalog": self.identity.catalog,
+            "configuration": dict(self.identity.configuration),
+            "configuration_sha256": fingerprint(self.identity.configuration),
+            "rejected_for": self.reasons(),
+            "warnings": self.warnings(),
+            "duplicate_ids": self.duplicate_ids,
+            "rejects": {
+                "file": REJECTS_NAME,
+                "size": self.rejects_end,
+                "sha256": self.rejects_sha256,
+            },
+            "parts": [asdict(part) for part in self.parts],
+        }
+
+    def write(self, folder: Path) -> None:
+        """Puts the manifest in place of the one before, atomically."""
+        self.check()
+        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n"
+        write_whole(folder / MANIFEST_NAME, text.encode())
+
+
+_COUNTED = ("rows", "tagged", "rejected")
+
+
+def _summed(counts: Any) -> dict[str, int]:  # noqa: ANN401 - any iterable of counts
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items()))
+
+
+def fingerprint(configuration: Mapping[str, Any]) -> str:
+    """SHA-256 of settings, whatever their order."""
+    text = json.dumps(configuration, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a run's folder; None where there is none.
+
+    Raises:
+        RunError: there is one, but it cannot be read as a manifest of this version.
+    """
+    path = folder / MANIFEST_NAME
+    if not path.exists():
+        return None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT or data["version"] != VERSION:
+            raise RunError(f"{path}: a run of another version of murmure; {_ANEW}")
+        inputs = [
+            {name: value for name, value in one.items() if name not in _COUNTED}
+            for one in data["inputs"]
+        ]
+        parts = [
+            Part(**{**part, "counts": tuple(Counts(**one) for one in part["counts"])})
+            for part in data["parts"]
+        ]
+        identity = Identity(
+            inputs=inputs,
+            model=data["model"],
+            catalog=data["catalog"],
+            configuration=data["configuration"],
+        )
+        return Manifest(
+            identity=identity,
+            parts=parts,
+            complete=data["complete"],
+            rejects_sha256=data["rejects"]["sha256"],
+            duplicate_ids=data["duplicate_ids"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path}: not a manifest that can be read ({error}); {_ANEW}") from error
+
+
+def check_same(folder: Path, started: Identity, now: Identity) -> None:
+    """Makes sure that a run in a folder is the one that is asked for now.
+
+    Raises:
+        RunError: it is not; the message says what differs.
+    """
+    differences = [*_inputs_differ(started.inputs, now.inputs)]
+    if started.catalog != now.catalog:
+        differences.append(f"catalogue ({_named(started.catalog)}, now {_named(now.catalog)})")
+    elif started.model != now.model:
+        before, after = _model(started.model), _model(now.model)
+        differences.append(f"model ({before}, now {after})")
+    settings = {**started.configuration, **now.configuration}
+    for name in settings:
+        was, is_now = started.configuration.get(name), now.configuration.get(name)
+        if was != is_now:
+            differences.append(f"{name} ({was!r}, now {is_now!r})")
+    if differences:
+        listed = "; ".join(differences)
+        raise RunError(f"{folder}: holds a run with different settings: {listed}; {_ANEW}")
+
+
+def _inputs_differ(
+    started: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    before, after = [one["source"] for one in started], [one["source"] for one in now]
+    if before != after:
+        gone = [name for name in before if name not in after]
+        new = [name for name in after if name not in before]
+        told = [f"without {', '.join(gone)}"] * bool(gone) + [f"with {', '.join(new)}"] * bool(new)
+        return [f"inputs ({' and '.join(told) or 'in another order'})"]
+    changed = [one["source"] for one, other in zip(started, now, strict=True) if one != other]
+    return [f"inputs (changed: {', '.join(changed)})"] if changed else []
+
+
+def _named(catalog: Mapping[str, Any] | None) -> str:
+    return "none" if catalog is None else f"{catalog['file']} {catalog['sha256'][:8]}"
+
+
+def _model(model: Mapping[str, Any]) -> str:
+    return f"{model['name']} {model['fingerprint'][:8]}"

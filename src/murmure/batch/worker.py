@@ -1,0 +1,181 @@
+"""Tagging in a process of its own: reads texts on standard input, writes tags to standard output.
+
+Started by `murmure.batch.pool`, which runs `main` in a fresh Python. Messages are pickles, one
+after the other; both ends are murmure itself. Arrow is left to the process that started this one:
+it would take 40 MB in each worker.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import os
+import pickle
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
+
+from murmure.errors import MurmureError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Result = TypeVar("Result")
+
+
+class Columns(Protocol):
+    """Tags of many posts, as columns; where several processes tag, picklable."""
+
+    def to_arrow(self) -> list[pa.Array]:
+        """One array for each of `schema.result_fields()`."""
+        ...
+
+
+class ColumnPredictor(Protocol):
+    """The part of a `Predictor` that a run needs."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this model, with its catalogue, from every other."""
+        ...
+
+    def predict_columns(self, texts: Sequence[str], /) -> Columns:
+        """The tags of so many texts, in their order."""
+        ...
+
+
+#: Makes a predictor from a model's name or folder and a catalogue's file.
+LoadPredictor = Callable[[str, Path | None], ColumnPredictor]
+
+#: Which texts, by position, could not be tagged, and why.
+Failed = list[tuple[int, str]]
+
+
+def load_predictor(model: str, catalog: Path | None) -> ColumnPredictor:
+    """Loads one of murmure's own models.
+
+    Raises:
+        ModelError: no such model, or a damaged one.
+        InputError: the catalogue cannot be read.
+    """
+    from murmure.tagging import Predictor
+
+    if catalog is None:
+        return Predictor.from_pretrained(model)
+    from murmure.catalog import Catalog
+
+    return Predictor.from_pretrained(model, catalog=Catalog.load(catalog))
+
+
+class _Without(importlib.abc.MetaPathFinder):
+    """Hides what other libraries import wherever they find it, and murmure has no use for.
+
+    pyarrow imports pandas, 30 MB; spaCy imports torch through thinc, 180 MB and over a second.
+    Whoever else asks for torch gets it.
+    """
+
+    def find_spec(self, name: str, *_: object) -> None:
+        asking = sys.modules.get("thinc.compat")
+        if name == "pandas" or (
+            name in {"torch", "cupy"} and asking is not None and not hasattr(asking, "has_torch")
+        ):
+            raise ModuleNotFoundError(f"murmure does without {name} here", name=name)
+
+
+def hide_unused() -> None:
+    """Keeps out what other libraries load for nothing, where murmure is all that runs."""
+    sys.meta_path.insert(0, _Without())
+    # spaCy loads its command line with itself: 18 MB and a quarter of a second.
+    shell, info = ModuleType("spacy.cli"), ModuleType("spacy.cli.info")
+    vars(info)["info"] = None
+    sys.modules.setdefault("spacy.cli", shell)
+    sys.modules.setdefault("spacy.cli.info", info)
+
+
+def spare_memory() -> None:
+    """Keeps down what this process holds, where it does nothing but murmure's own work."""
+    hide_unused()
+    import pyarrow as pa
+
+    # Arrow's own allocators keep for themselves what they have freed.
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
+def by_halves(
+    attempt: Callable[[Sequence[str]], Result], texts: Sequence[str]
+) -> tuple[list[Result], Failed]:
+    """Tries texts; where that fails, halves them until the text at fault stands alone.
+
+    Returns:
+        what the attempts gave, in the texts' order, and for the texts that stayed without their
+        position and the reason.
+
+    Example:
+        >>> by_halves(lambda texts: [1 / len(text) for text in texts], ["a", "", "bb"])
+        ([[1.0], [0.5]], [(1, 'could not be tagged: ZeroDivisionError: division by zero')])
+    """
+    try:
+        return [attempt(texts)], []
+    except Exception as error:
+        if len(texts) == 1:
+            return [], [(0, f"could not be tagged: {type(error).__name__}: {error}")]
+    middle = len(texts) // 2
+    first, failed = by_halves(attempt, texts[:middle])
+    second, also = by_halves(attempt, texts[middle:])
+    return first + second, failed + [(middle + position, reason) for position, reason in also]
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Loads the predictor that the first message names, then tags until the input ends."""
+
+    def answer(message: object) -> None:
+        pickle.dump(message, answers, protocol=pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+    try:
+        # What comes in was written by the process that started this one.
+        path, setup = pickle.load(requests)  # noqa: S301
+        sys.path[:] = path
+        load, model, catalog = pickle.loads(setup)  # noqa: S301
+        if load is load_predictor:
+            hide_unused()
+        predictor: ColumnPredictor = load(model, catalog)
+        answer(("ready", predictor.name, predictor.fingerprint))
+    except Exception as error:
+        answer(("failed", *describe(error)))
+        return
+
+    def predict(texts: Sequence[str]) -> tuple[Columns, int]:
+        return predictor.predict_columns(texts), len(texts)
+
+    while True:
+        try:
+            texts = pickle.load(requests)  # noqa: S301
+        except EOFError:
+            return
+        answer(by_halves(predict, texts))
+
+
+def describe(error: Exception) -> tuple[str, str]:
+    """The kind of an error of murmure's own (empty for others), and its message."""
+    if isinstance(error, MurmureError):
+        return type(error).__name__, str(error)
+    return "", f"{type(error).__name__}: {error}"
+
+
+def main() -> None:
+    """Serves over the standard streams; what others print goes to standard error."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        serve(requests, answers)
+    except (BrokenPipeError, KeyboardInterrupt):
+        # Whoever asked is gone; nothing can be told any more.
+        os._exit(0)

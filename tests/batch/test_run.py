@@ -1,0 +1,331 @@
+"""Whole runs: what ends up where, and which runs are refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from murmure.batch import Progress, tag_file
+from murmure.batch.files import locked
+from murmure.batch.rows import made_id
+from murmure.errors import InputError, ModelError, MurmureError, RunError, UsageError
+from murmure.schema import POST_COLUMNS, result_fields
+from tests.batch.fakes import DEADLY, POISON, load_fake
+from tests.batch.runs import contents, manifest, rejects, rows, tag, tag_bytes, texts
+
+
+def write(path: Path, *posts: dict[str, Any] | str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [post if isinstance(post, str) else json.dumps(post) for post in posts]
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def posts(count: int, start: int = 0) -> list[dict[str, Any]]:
+    return [
+        {"id": f"p{number}", "text": "x" * (number % 7 + 1)}
+        for number in range(start, start + count)
+    ]
+
+
+def test_row_has_the_posts_columns_then_the_inputs_then_the_tags(tmp_path: Path) -> None:
+    source = write(
+        tmp_path / "a.jsonl",
+        {"text": "a", "likes": 3, "created_at": "2026-03-01T11:00:00+01:00", "id": 5},
+    )
+    tag(source, tmp_path / "out")
+    [row] = rows(tmp_path / "out")
+    assert list(row) == [*POST_COLUMNS, "likes", *(field.name for field in result_fields())]
+    assert (row["id"], row["author"], row["likes"]) == ("5", None, 3)
+    assert row["created_at"] == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert row["sentiment_probabilities"] == pytest.approx([0.1, 0.8, 0.1])
+
+
+def test_missing_id_is_made_from_source_row_and_text(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", {"text": "a"}, "broken", {"text": "a", "id": ""})
+    tag(source, tmp_path / "out")
+    assert [row["id"] for row in rows(tmp_path / "out")] == [
+        made_id("a.jsonl", 0, "a"),
+        made_id("a.jsonl", 2, "a"),
+    ]
+
+
+def test_several_inputs_become_parts_of_fixed_rows(tmp_path: Path) -> None:
+    sources = [write(tmp_path / "in/a.jsonl", *posts(5), "broken")]
+    (tmp_path / "in/b.csv").write_text("id,text,n\n" + "p,y,1\n" * 5)
+    summary = tag([tmp_path / "in"], tmp_path / "out", part_rows=4, chunk_rows=3)
+    told = manifest(tmp_path / "out")
+    assert [part["rows"] for part in told["parts"]] == [4, 4, 3]
+    assert [(one["source"], one["rows"], one["rejected"]) for one in told["inputs"]] == [
+        ("a.jsonl", 6, 1),
+        ("b.csv", 5, 0),
+    ]
+    assert (told["rows"], told["tagged"], told["rejected"], told["complete"]) == (11, 10, 1, True)
+    assert told["rejected_for"] == {"not JSON": 1}
+    assert (summary.rows, summary.tagged, summary.rejected) == (11, 10, 1)
+    assert [row["n"] for row in rows(tmp_path / "out")] == [None] * 5 + ["1"] * 5
+    schemas = {
+        str(pq.ParquetFile(part).schema_arrow) for part in (tmp_path / "out").glob("*.parquet")
+    }
+    assert len(schemas) == 1
+    assert sources
+
+
+def test_ids_given_twice_are_kept_and_reported(tmp_path: Path) -> None:
+    ids = ["a", "b", "a", "c", "b", "a"]
+    source = write(tmp_path / "a.jsonl", *({"id": name, "text": "x"} for name in ids))
+    summary = tag(source, tmp_path / "out", part_rows=2)
+    assert [row["id"] for row in rows(tmp_path / "out")] == ids
+    assert summary.duplicate_ids == {"ids": 2, "rows": 5, "first": ["a", "b"]}
+
+
+def test_time_that_is_not_understood_is_empty_and_counted(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", {"text": "a", "created_at": "soon"}, {"text": "b"})
+    summary = tag(source, tmp_path / "out")
+    assert summary.rejected == 0
+    assert manifest(tmp_path / "out")["warnings"] == {"created_at not understood, left empty": 1}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_posts_that_break_the_tagger_cost_one_reject_each(jobs: int, tmp_path: Path) -> None:
+    odd = {3: POISON, 8: DEADLY} if jobs > 1 else {3: POISON, 8: POISON}
+    lines = [{"id": f"p{row}", "text": odd.get(row, "fine")} for row in range(12)]
+    tag(write(tmp_path / "a.jsonl", *lines), tmp_path / "out", jobs=jobs, chunk_rows=5)
+    assert texts(tmp_path / "out") == ["fine"] * 10
+    told = [(one["line"], one["id"], one["raw"]) for one in rejects(tmp_path / "out")]
+    assert told == [(row + 1, f"p{row}", text) for row, text in odd.items()]
+
+
+def test_number_of_jobs_changes_nothing(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(60), "broken", *posts(60))
+    for jobs in (1, 2):
+        tag(source, tmp_path / str(jobs), jobs=jobs, part_rows=50, chunk_rows=8)
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+def test_model_that_fails_on_everything_ends_the_run(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *({"text": POISON} for _ in range(100)))
+    with pytest.raises(RunError, match=r"failed on all of 100 posts.*poison"):
+        tag(source, tmp_path / "out", load_predictor=load_fake)
+
+
+def test_finished_run_is_done_and_not_touched(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(9), "broken")
+    first = tag(source, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    second = tag(source, tmp_path / "out")
+    assert (first.already_done, second.already_done) == (False, True)
+    assert (second.rows, second.tagged, second.rejected) == (10, 9, 1)
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "other"}, r"model \(fast fast-Non, now other other-No\)"),
+        ({"max_text": 5}, r"max_text \(1000000, now 5\)"),
+        ({"part_rows": 5}, "part_rows"),
+        ({"columns": "author=id"}, "columns"),
+        ({"encoding": "cp1252"}, "encoding"),
+        ({"catalog": "brands.toml"}, r"catalogue \(none, now brands\.toml"),
+        ({"sources": ["a.jsonl", "b.jsonl"]}, r"inputs \(with b\.jsonl\)"),
+        ({"sources": ["b.jsonl"]}, r"inputs \(without a\.jsonl and with b\.jsonl\)"),
+    ],
+    ids=str,
+)
+def test_run_with_other_settings_is_refused_and_says_which(
+    change: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.jsonl", *posts(3))
+    write(tmp_path / "b.jsonl", *posts(3))
+    (tmp_path / "brands.toml").write_text('[[brand]]\nname = "Brizelo"\n', encoding="utf-8")
+    tag(["a.jsonl"], "out")
+    before = contents(tmp_path / "out")
+    options = {"sources": ["a.jsonl"], **change}
+    with pytest.raises(RunError, match=f"out: .*different settings: {message}.*--overwrite"):
+        tag(options.pop("sources"), "out", **options)
+    assert contents(tmp_path / "out") == before
+    options = {"sources": ["a.jsonl"], **change}
+    assert not tag(options.pop("sources"), "out", overwrite=True, **options).already_done
+
+
+def test_changed_input_is_refused_until_overwritten(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(30))
+    tag(source, tmp_path / "out", part_rows=10)
+    write(source, *posts(5))
+    with pytest.raises(RunError, match=r"inputs \(changed: a\.jsonl\)"):
+        tag(source, tmp_path / "out", part_rows=10)
+    tag(source, tmp_path / "out", part_rows=10, overwrite=True)
+    assert len(rows(tmp_path / "out")) == 5
+
+
+@pytest.mark.parametrize("name", ["part-00001.parquet", "rejects.jsonl"])
+@pytest.mark.parametrize("damage", ["change", "remove"])
+def test_damaged_run_is_not_gone_on_with(name: str, damage: str, tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(9), "broken")
+    tag(source, tmp_path / "out", part_rows=4)
+    path = tmp_path / "out" / name
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "change":
+        path.write_bytes(data[:-3] + b"xxx")
+    with pytest.raises(RunError, match=rf"{name}: (missing or )?changed.*--overwrite"):
+        tag(source, tmp_path / "out", part_rows=4)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "x", "version": 9}'])
+def test_manifest_that_cannot_be_read_is_refused(text: str, tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(2))
+    write(tmp_path / "out/manifest.json", text)
+    with pytest.raises(RunError, match=r"manifest\.json: .*--overwrite"):
+        tag(source, tmp_path / "out")
+
+
+def test_folder_of_other_files_is_never_written_to(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(2))
+    write(tmp_path / "out/part-00000.parquet", "precious")
+    with pytest.raises(RunError, match="holds no murmure run but other files"):
+        tag(source, tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out/part-00000.parquet").read_text() == "precious\n"
+
+
+def test_second_run_on_a_folder_is_refused_while_the_first_is_at_it(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(2))
+    (tmp_path / "out").mkdir()
+    with (
+        locked(tmp_path / "out"),
+        pytest.raises(RunError, match=r"out: another murmure run is writing here"),
+    ):
+        tag(source, tmp_path / "out")
+    tag(source, tmp_path / "out")
+    assert ".lock" not in contents(tmp_path / "out")
+
+
+def test_input_that_changes_under_the_run_is_an_error(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(50))
+
+    def change(_: Progress) -> None:
+        with source.open("a") as file:
+            file.write("{}\n")
+
+    with pytest.raises(InputError, match=r"a\.jsonl: was changed while it was being read"):
+        tag(source, tmp_path / "out", chunk_rows=10, progress=change)
+
+
+def test_full_disk_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"No space left on device.*same command goes on"):
+        tag(write(tmp_path / "a.jsonl", *posts(2)), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"sources": "none.csv"}, InputError, r"none\.csv: no such file"),
+        ({"sources": ["-", "a.jsonl"]}, UsageError, "standard input"),
+        ({"out": "a.jsonl"}, UsageError, r"a\.jsonl: is a file"),
+        ({"out": "new.jsonl"}, UsageError, r"new\.jsonl: -o takes a folder"),
+        ({"model": "missing"}, ModelError, "no model is called 'missing'"),
+        ({"model": "missing", "jobs": 2}, ModelError, "no model is called 'missing'"),
+        ({"catalog": "none.toml"}, InputError, r"none\.toml"),
+        ({"columns": "text=body"}, InputError, r"a\.jsonl: no column 'body'"),
+        ({"encoding": "klingon"}, UsageError, "--encoding: no encoding is called 'klingon'"),
+        ({"jobs": 0}, UsageError, "--jobs"),
+        ({"max_text": 0}, UsageError, "max_text"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_run_leaves_no_folder_behind(
+    options: dict[str, Any],
+    error: type[MurmureError],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.jsonl", *posts(2))
+    given = {"sources": "a.jsonl", "out": "out", **options}
+    with pytest.raises(error, match=message):
+        tag(given.pop("sources"), given.pop("out"), **given)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl"]
+
+
+def test_standard_input_becomes_a_folder_but_not_twice(tmp_path: Path) -> None:
+    told: list[str] = []
+    data = io.BytesIO(b'{"text": "a", "n": 1}\n{"text": 1}\n')
+    summary = tag("-", tmp_path / "out", stdin=data, notice=told.append)
+    assert (summary.tagged, summary.rejected) == (1, 1)
+    assert rows(tmp_path / "out")[0]["n"] == 1
+    assert rejects(tmp_path / "out")[0]["source"] == "-"
+    assert sorted(contents(tmp_path / "out")) == [
+        "manifest.json",
+        "part-00000.parquet",
+        "rejects.jsonl",
+    ]
+    assert "must be started anew" in told[0]
+    with pytest.raises(RunError, match="one from standard input cannot go on"):
+        tag("-", tmp_path / "out", stdin=io.BytesIO(b'{"text": "a"}\n'))
+
+
+def stream(source: Any, **options: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    out, faults = io.StringIO(), io.StringIO()
+    given = {"load_predictor": load_fake, "jobs": 1, **options}
+    tag_file(source, "-", stdout=out, rejects=faults, **given)
+    return tuple(  # type: ignore[return-value]
+        [json.loads(line) for line in file.getvalue().splitlines()] for file in (out, faults)
+    )
+
+
+def test_standard_output_gets_rows_as_they_came_with_their_tags() -> None:
+    data = (
+        b'{"text": "a\\u2028", "tags": ["x"], "n": NaN, "created_at": 0, "language": "de"}\n'
+        b'{"text": "b", "tags": 3}\nbroken\n'
+    )
+    written, faults = stream("-", stdin=io.BytesIO(data), chunk_rows=2)
+    assert [row["text"] for row in written] == ["a\u2028", "b"]
+    assert [row.get("tags") for row in written] == [["x"], 3]
+    assert written[0]["created_at"] == "1970-01-01T00:00:00+00:00"
+    assert (written[0]["n"], written[0]["input_language"]) == (None, "de")
+    assert "n" not in written[1]
+    assert [(one["source"], one["line"]) for one in faults] == [("-", 3)]
+
+
+def test_files_are_streamed_to_standard_output_too(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,n\na,1\nb,2\n")
+    written, _ = stream(tmp_path / "a.csv")
+    assert [(row["text"], row["n"]) for row in written] == [("a", "1"), ("b", "2")]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "standard input: is empty"),
+        (b'{"body": "a"}\n', "standard input, line 1: no key 'text'.*--columns text=body"),
+        ('{"text": "é"}\n'.encode("latin-1"), "standard input: not UTF-8.*--encoding"),
+    ],
+)
+def test_stream_without_posts_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        stream("-", stdin=io.BytesIO(data))
+
+
+def test_progress_counts_up_to_all_rows(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    tag(write(tmp_path / "a.jsonl", *posts(10)), tmp_path / "o", chunk_rows=4, progress=seen.append)
+    assert [(one.rows, one.total) for one in seen] == [(4, 10), (8, 10), (10, 10)]
+
+
+def test_very_long_posts_do_not_stop_a_run(tmp_path: Path) -> None:
+    summary = tag_bytes(tmp_path, "a.csv", b"id,text\n1," + b"a" * 5_000_000 + b"\n2,b\n", jobs=1)
+    assert (summary.tagged, summary.rejected) == (1, 1)
