@@ -1,0 +1,347 @@
+"""Training of the fast model: cross-fitted figures and calibration first, then what ships."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from murmure.disclosure import find_all, mask
+from murmure.errors import ConfigurationError
+from murmure.schema import LABELS, TAGS
+from murmure.tagging.calibration import Calibration, VectorScaling
+from murmure.tagging.columns import most_probable
+from murmure.tagging.folder import write_manifest
+from murmure.tagging.linear import TEXT_TAGS, UNITS, WEIGHTS
+from murmure.tagging.ngrams import NgramHasher, Unit
+from murmure.training import card, figures
+from murmure.training.calibrating import fit_languages, fit_threshold
+from murmure.training.corpora import Corpora, read_corpora
+from murmure.training.language import LanguagePart, fit_language, make_sets
+from murmure.training.linear import (
+    Floats,
+    Vocabulary,
+    count_ngrams,
+    fit_labels,
+    quantize,
+    read_language,
+)
+
+_log = logging.getLogger(__name__)
+
+Codes = NDArray[np.int8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Material:
+    """The posts that text tags are trained on, with their n-grams counted once for all folds.
+
+    Attributes:
+        corpora: the posts; every one weighs something for some tag.
+        weights: per tag, what each post weighs; 0 where it has no label.
+        fold: of each post; -1 for posts that the target corpus does not hold.
+        target: whether a post is of the target corpus.
+        disclosed: whether the rules found a disclosure.
+        counts: n-grams of the texts, by unit.
+        masked: the same with disclosures masked.
+    """
+
+    corpora: Corpora
+    weights: Mapping[str, Floats]
+    fold: NDArray[np.int64]
+    target: Mask
+    disclosed: Mask
+    counts: Mapping[Unit, csr_array]
+    masked: Mapping[Unit, csr_array]
+
+
+def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
+    """Train, measure and save the fast model.
+
+    Args:
+        configuration: as `load_configuration` gives it.
+        output: the model folder; files of the same names are replaced.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: if the corpora cannot be read.
+        ConfigurationError: if a corpus that a setting names is not among them.
+    """
+    settings, given = configuration["fast"], configuration["corpora"]
+    corpora = read_corpora(given["folders"], leave_out=given["leave_out"])
+    _log.info("%d posts in %d corpora", len(corpora), len(np.unique(corpora.corpus)))
+    hasher = NgramHasher(bits=settings["bits"])
+    target, seed = given["target"], given["seed"]
+    for name, corpus in (
+        ("corpora.target", target),
+        ("fast.language.corpus", settings["language"]["corpus"]),
+    ):
+        if corpus not in corpora.corpus:
+            known = ", ".join(np.unique(corpora.corpus))
+            raise ConfigurationError(name, given=corpus, expected=f"a corpus, one of {known}")
+
+    sets = make_sets(corpora, settings["language"], target=target, seed=seed)
+    read = read_language(sets.texts, hasher)
+    regularization = settings["language"]["regularization"]
+    language = fit_language(sets, read, regularization=regularization, seed=seed)
+    _log.info("language trained on %d texts", len(sets.texts))
+
+    material = _gather(corpora, configuration, hasher)
+    logits = _cross_fit(material, settings, given["folds"])
+    measured = material.corpora.take(material.target)
+    found = material.disclosed[material.target]
+    disclosed = _weigh_disclosures(logits["sponsored"], measured, found)
+    logits["sponsored"][found, 0] += disclosed
+    folds = material.fold[material.target]
+    logits["language"] = np.zeros((len(measured), len(LABELS["language"])), np.float32)
+    for fold in np.unique(folds):
+        held = folds == fold
+        part = fit_language(
+            sets,
+            read,
+            regularization=regularization,
+            seed=seed,
+            leave_out=measured.key[held],
+        )
+        logits["language"][held] = part.logits(measured.take(held).texts, hasher)
+        _log.info("language, fold %d", fold + 1)
+    probabilities = _calibrate_across(logits, measured, folds, language.scaling, settings)
+    calibration = _calibrate(logits, measured, language.scaling, settings)
+    thresholds = _thresholds(probabilities, measured)
+
+    own = material.target & ~material.corpora.validation
+    vocabulary = Vocabulary.choose(
+        material.counts, np.flatnonzero(own), least=settings["least_posts"]
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    rows = ~material.corpora.validation
+    _save_weights(output / WEIGHTS, material, rows, vocabulary, settings, language)
+    figures.save_calibration(output / "calibration.parquet", measured, probabilities)
+    manifest: dict[str, Any] = {
+        "name": output.name,
+        "kind": "linear",
+        "settings": {"bits": settings["bits"], "disclosed": disclosed},
+        "calibration": calibration.to_json(),
+        "thresholds": thresholds,
+        "training": _describe(corpora, material, sets.texts, configuration),
+        "metrics": figures.cross_fitted(probabilities, measured, found)
+        | {"language": figures.language(language, hasher, sets)},
+    }
+    write_manifest(output, manifest)
+    manifest["metrics"]["validation"] = figures.validation(output, measured)
+    (output / "README.md").write_text(card.render(manifest), "utf-8")
+    write_manifest(output, manifest)
+    return manifest
+
+
+def _gather(corpora: Corpora, configuration: Mapping[str, Any], hasher: NgramHasher) -> Material:
+    settings, given = configuration["fast"], configuration["corpora"]
+    target = corpora.corpus == given["target"]
+    weights = {}
+    for tag in TEXT_TAGS:
+        knobs = settings[tag]
+        weight = np.full(len(corpora), knobs["others"], np.float32)
+        for name, value in knobs["weights"].items():
+            weight[corpora.corpus == name] = value
+        weight[corpora.weak[tag]] *= settings["weak"]
+        weight[target] = 1
+        # Other corpora's validation posts are for choosing between models.
+        weight[(corpora.labels[tag] < 0) | (corpora.validation & ~target)] = 0
+        weights[tag] = weight
+    rows = np.any([weight > 0 for weight in weights.values()], axis=0)
+    kept = corpora.take(rows)
+    disclosures = find_all(kept.texts)
+    masked = [mask(text, found) for text, found in zip(kept.texts, disclosures, strict=True)]
+    disclosed = np.array([bool(found) for found in disclosures])
+    counts = count_ngrams(kept.texts, hasher)
+    changed = count_ngrams([masked[row] for row in np.flatnonzero(disclosed)], hasher)
+    _log.info("%d posts for the text tags, %d with a disclosure", len(kept), disclosed.sum())
+    folds = corpora.folds(target=given["target"], count=given["folds"], seed=given["seed"])
+    return Material(
+        corpora=kept,
+        weights={tag: weight[rows] for tag, weight in weights.items()},
+        fold=folds[rows],
+        target=target[rows],
+        disclosed=disclosed,
+        counts=counts,
+        masked={unit: _replace(counts[unit], disclosed, changed[unit]) for unit in UNITS},
+    )
+
+
+def _replace(matrix: csr_array, rows: Mask, by: csr_array) -> csr_array:
+    """Put other rows in the place of some."""
+    from scipy.sparse import vstack
+
+    order = np.arange(matrix.shape[0])
+    order[rows] = matrix.shape[0] + np.arange(rows.sum())
+    return csr_array(vstack([matrix, by], format="csr")[order])
+
+
+def _fit(
+    tag: str, read: csr_array, material: Material, rows: Mask, settings: Mapping[str, Any]
+) -> tuple[Floats, Floats]:
+    chosen = rows & (material.weights[tag] > 0)
+    return fit_labels(
+        read[chosen],
+        material.corpora.labels[tag][chosen],
+        count=len(LABELS[tag]),
+        weights=material.weights[tag][chosen],
+        regularization=settings[tag]["regularization"],
+        balance=settings[tag]["balance"],
+    )
+
+
+def _read(tag: str, material: Material, vocabulary: Vocabulary) -> csr_array:
+    return vocabulary.read(material.masked if tag == "sponsored" else material.counts)
+
+
+def _cross_fit(material: Material, settings: Mapping[str, Any], folds: int) -> dict[str, Floats]:
+    """Give the logits of the target's posts, each from models that never saw its key."""
+    logits = {
+        tag: np.zeros((len(material.corpora), len(LABELS[tag])), np.float32) for tag in TEXT_TAGS
+    }
+    for fold in range(folds):
+        apart = material.fold == fold
+        known = np.flatnonzero(material.target & ~apart)
+        vocabulary = Vocabulary.choose(material.counts, known, least=settings["least_posts"])
+        read = _read("", material, vocabulary)
+        for tag in TEXT_TAGS:
+            if tag == "sponsored":
+                read = _read(tag, material, vocabulary)
+            weights, bias = _fit(tag, read, material, ~apart, settings)
+            held = apart & material.target
+            logits[tag][held] = read[held] @ weights + bias
+        _log.info("fold %d of %d", fold + 1, folds)
+    return {tag: table[material.target] for tag, table in logits.items()}
+
+
+def _weigh_disclosures(logits: Floats, measured: Corpora, found: Mask) -> float:
+    """Fit how much a found disclosure adds to the logit of `yes`."""
+    from sklearn.linear_model import LogisticRegression
+
+    features = np.stack([logits[:, 0], found], axis=1)
+    fit = LogisticRegression().fit(features, measured.labels["sponsored"] == 0)
+    return float(fit.coef_[0, 1] / fit.coef_[0, 0])
+
+
+def _spoken(logits: Mapping[str, Floats]) -> NDArray[np.str_]:
+    names = np.array(LABELS["language"])
+    return np.asarray(names[np.argmax(logits["language"], axis=1)], np.str_)
+
+
+def _calibrate(
+    logits: Mapping[str, Floats],
+    measured: Corpora,
+    language: VectorScaling,
+    settings: Mapping[str, Any],
+    *,
+    rows: Mask | None = None,
+) -> Calibration:
+    """Fit on posts drawn at random within their source; posts sought out would bias it."""
+    drawn = measured.draw == "source"
+    if rows is not None:
+        drawn = drawn & rows
+    spoken = _spoken(logits)
+    fits: dict[str, dict[str, VectorScaling]] = {"language": {"any": language}}
+    for tag in TEXT_TAGS:
+        chosen = drawn & (measured.labels[tag] >= 0)
+        fits[tag] = fit_languages(
+            logits[tag][chosen],
+            measured.labels[tag][chosen],
+            spoken[chosen],
+            balance=settings[tag]["calibration_balance"],
+        )
+    return Calibration(fits)
+
+
+def _calibrate_across(
+    logits: Mapping[str, Floats],
+    measured: Corpora,
+    folds: NDArray[np.int64],
+    language: VectorScaling,
+    settings: Mapping[str, Any],
+) -> dict[str, Floats]:
+    """Calibrate each fold by the others, so that the calibration too is measured out of fold."""
+    probabilities = {tag: np.zeros_like(table) for tag, table in logits.items()}
+    for fold in np.unique(folds):
+        held = folds == fold
+        calibration = _calibrate(logits, measured, language, settings, rows=~held)
+        for tag, table in calibration({tag: table[held] for tag, table in logits.items()}).items():
+            probabilities[tag][held] = table
+    return probabilities
+
+
+def _thresholds(probabilities: Mapping[str, Floats], measured: Corpora) -> dict[str, float]:
+    chosen = most_probable(probabilities)
+    thresholds = {}
+    for tag in TAGS:
+        rows = (measured.draw == "source") & (measured.labels[tag] >= 0)
+        scores = np.take_along_axis(probabilities[tag], chosen[tag][:, None], axis=1)[:, 0]
+        right = chosen[tag] == measured.labels[tag]
+        thresholds[tag] = round(fit_threshold(scores[rows], right[rows]), 4)
+    return thresholds
+
+
+def _save_weights(  # noqa: PLR0917 - all that a file of weights holds
+    file: Path,
+    material: Material,
+    rows: Mask,
+    vocabulary: Vocabulary,
+    settings: Mapping[str, Any],
+    language: LanguagePart,
+) -> None:
+    from safetensors.numpy import save
+
+    fits = [
+        _fit(tag, _read(tag, material, vocabulary), material, rows, settings) for tag in TEXT_TAGS
+    ]
+    weights = np.concatenate([weight for weight, _ in fits], axis=1)
+    tensors: dict[str, NDArray[Any]] = {
+        "bias": np.concatenate([bias for _, bias in fits]),
+        "language.weights": language.weights,
+        "language.scale": language.scale,
+        "language.bias": language.bias,
+    }
+    start = 0
+    for unit in UNITS:
+        buckets = vocabulary.buckets[unit]
+        stored, scale = quantize(weights[start : start + len(buckets)])
+        start += len(buckets)
+        tensors[f"{unit}.buckets"] = buckets
+        tensors[f"{unit}.frequency"] = vocabulary.frequency[unit].astype(np.float16)
+        tensors[f"{unit}.weights"] = stored
+        tensors[f"{unit}.scale"] = scale
+    # Written by us, because the library's own file can be read by its owner alone.
+    file.write_bytes(save(tensors))
+
+
+def _describe(
+    corpora: Corpora, material: Material, language: list[str], configuration: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Tell what was trained on: posts a corpus and tag."""
+    of_tag: dict[str, dict[str, int]] = {}
+    for tag in TEXT_TAGS:
+        used = (material.weights[tag] > 0) & ~material.corpora.validation
+        names, counts = np.unique(material.corpora.corpus[used], return_counts=True)
+        of_tag[tag] = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    names = np.unique(corpora.corpus[corpora.labels["language"] >= 0]).tolist()
+    return {
+        "posts": of_tag,
+        "language": {"texts": len(language), "corpora": names},
+        "left_out": list(configuration["corpora"]["leave_out"]),
+        "configuration": {
+            "corpora": {
+                key: value for key, value in configuration["corpora"].items() if key != "folders"
+            },
+            "fast": configuration["fast"],
+        },
+    }
