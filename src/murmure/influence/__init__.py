@@ -1,0 +1,17 @@
+"""Adds tagged posts up: posts, people and what they report, per entity, window and slice."""
+
+from murmure.influence.counting import LANGUAGES, SPLITS, WINDOWS, count
+from murmure.influence.metrics import METRICS, Metric, explain
+from murmure.influence.tables import counts_schema, write_counts
+
+__all__ = [
+    "LANGUAGES",
+    "METRICS",
+    "SPLITS",
+    "WINDOWS",
+    "Metric",
+    "count",
+    "counts_schema",
+    "explain",
+    "write_counts",
+]

@@ -1,0 +1,194 @@
+"""Counts the posts and people of runs, per entity, window and slice.
+
+The way of a count: which posts are echoes, which entities each names, how posts add up in each
+slice, and how many people speak there. `metrics` says what each number means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from murmure.errors import InputError, RunError, UsageError
+from murmure.influence.database import connect
+from murmure.influence.facts import make_echoes, make_facts, make_posts
+from murmure.influence.media import load_media
+from murmure.influence.mentions import find_mentions, read_mentions
+from murmure.influence.metrics import ALL
+from murmure.influence.runs import Run, open_runs, refuse_mixed_catalogs
+from murmure.influence.slices import make_slices, read_slices
+from murmure.influence.tables import counts_table
+from murmure.schema import LABELS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+    from murmure.catalog import Catalog
+
+#: Columns that counts may be split by.
+SPLITS = ("entity", "language", "channel", "media")
+
+#: Windows, and how DuckDB's strftime names them. All are in UTC.
+WINDOWS = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
+
+#: Languages counted where none is asked for: those that murmure reads.
+LANGUAGES = ("fr", "en", "mixed")
+
+
+def count(
+    runs: str | Path | Sequence[str | Path],
+    *,
+    catalog: Catalog | str | Path | None = None,
+    by: Collection[str] = ("entity", "language", "channel"),
+    window: str = "week",
+    level: float = 0.95,
+    languages: Collection[str] = LANGUAGES,
+    media: str | Path | None = None,
+    model: str | Path | None = None,
+    partial: bool = False,
+) -> pa.Table:
+    """Counts the posts and people of one or several runs.
+
+    Args:
+        runs: folders that `murmure tag` wrote, all tagged by one model.
+        catalog: the brands to count, or the file that lists them. Where it is not the one that
+            the runs were tagged with, names are looked for in the stored texts.
+        by: columns to split by, any of `SPLITS`. Without `entity`, only "all" is counted.
+        window: `day`, `week` or `month`.
+        level: how often the intervals shall cover the truth.
+        languages: which languages' posts are counted.
+        media: a table of channels; the shipped one where None.
+        model: the folder of the model that tagged the runs, where its name does not lead to it;
+            needed only for posts that name several brands of another catalogue.
+        partial: whether an unfinished run is counted as far as it goes.
+
+    Returns:
+        A table with the columns of `tables.counts_schema()`, one row per entity, window, slice
+        and metric (`metrics.METRICS`), in a fixed order. Every combination of the split columns'
+        values and "all" that has an organic (sponsored) post has its organic (sponsored) rows, and
+        so has every entity in every window, be it with nothing. What `good`, `bad` and `posts`
+        are split by is left away where it is 0. `raw` is null where it is not known, as the
+        influence of nobody. `estimate`, `low` and `high` are null.
+
+    Raises:
+        UsageError: when an option has no such value.
+        InputError: when a folder, catalogue or table of channels is not one.
+        ModelError: when posts must be tagged again and the runs' model cannot be loaded.
+        RunError: when a run is unfinished or damaged, or runs do not go together.
+
+    Example:
+        >>> count("run", by=["country"])
+        Traceback (most recent call last):
+        murmure.errors.UsageError: --by country: unknown; known are entity, language, channel, media
+    """
+    for option, given, known in (
+        ("--by", by, SPLITS),
+        ("--window", [window], tuple(WINDOWS)),
+        ("--languages", languages, LABELS["language"]),
+    ):
+        _refuse_unknown(option, given, known)
+    if not languages:
+        raise UsageError("--languages: none given, so that nothing would be counted")
+    if not 0 < level < 1:
+        raise UsageError(f"--level {level}: must lie between 0 and 1, as 0.95 does")
+    opened = open_runs([runs] if isinstance(runs, str | Path) else runs, partial=partial)
+    kinds = load_media(media)
+    file = catalog if isinstance(catalog, str | Path) else None
+    brands = _load_catalog(catalog)
+    with connect(opened) as connection:
+        make_echoes(connection, opened)
+        make_posts(connection, opened, kinds=kinds, languages=languages, window=WINDOWS[window])
+        groups = _make_mentions(connection, opened, brands, file=file, model=model)
+        make_facts(connection, groups, split="entity" in by)
+        make_slices(connection, by)
+        counts = counts_table(read_slices(connection))
+    told = {
+        "by": sorted(by),
+        "window": window,
+        "level": level,
+        "languages": sorted(languages),
+        "model": opened[0].fingerprint,
+    }
+    return counts.replace_schema_metadata({"murmure": json.dumps(told)})
+
+
+def _refuse_unknown(option: str, given: Collection[str], known: Sequence[str]) -> None:
+    for value in given:
+        if value not in known:
+            raise UsageError(f"{option} {value}: unknown; known are {', '.join(known)}")
+
+
+def _load_catalog(catalog: Catalog | str | Path | None) -> Catalog | None:
+    if isinstance(catalog, str | Path):
+        from murmure.catalog import Catalog as Brands
+
+        catalog = Brands.load(catalog)
+    if catalog is not None and any(brand.name == ALL for brand in catalog.brands):
+        message = f"brand '{ALL}': the counts call the whole by this name; rename the brand"
+        raise InputError(message)
+    return catalog
+
+
+def _make_mentions(
+    connection: DuckDBPyConnection,
+    runs: Sequence[Run],
+    catalog: Catalog | None,
+    *,
+    file: str | Path | None,
+    model: str | Path | None,
+) -> Mapping[str, str] | None:
+    """Makes the table `mentions`; gives each entity's group, or None without a catalogue."""
+    if catalog is None:
+        refuse_mixed_catalogs(runs)
+        told = runs[0].catalog
+        if told is None:
+            return None
+        read_mentions(connection, runs)
+        brands = {brand["name"]: brand.get("group") or "" for brand in told.get("brands", ())}
+    else:
+        if all(_tagged_with(run, catalog, file) for run in runs):
+            read_mentions(connection, runs)
+        else:
+            find_mentions(connection, runs, catalog, _Retagger(runs, catalog, model))
+        brands = {brand.name: brand.group or "" for brand in catalog.brands}
+    named = connection.execute("SELECT DISTINCT entity FROM mentions ORDER BY entity").fetchall()
+    return brands | {name: brands.get(name, "") for (name,) in named}
+
+
+def _tagged_with(run: Run, catalog: Catalog, file: str | Path | None) -> bool:
+    told = run.catalog or {}
+    if told.get("fingerprint") == catalog.fingerprint:
+        return True
+    if file is None or "sha256" not in told:
+        return False
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return bool(digest == told["sha256"])
+
+
+class _Retagger:
+    """Tags texts with the runs' own model, loaded when the first text comes."""
+
+    def __init__(self, runs: Sequence[Run], catalog: Catalog, model: str | Path | None) -> None:
+        self._runs = runs
+        self._catalog = catalog
+        self._model = runs[0].model if model is None else str(model)
+        self._predictor: Any = None
+
+    def __call__(self, texts: Sequence[str]) -> pa.Array:
+        if self._predictor is None:
+            self._predictor = self._load()
+        return self._predictor.predict_columns(texts).to_arrow()[-1]
+
+    def _load(self) -> Any:  # noqa: ANN401 - a Predictor, which is loaded late
+        from murmure.tagging import Predictor
+
+        predictor = Predictor.from_pretrained(self._model, catalog=self._catalog)
+        for run in self._runs:
+            if predictor.fingerprint != run.fingerprint:
+                message = f"{run.folder}: tagged by another model than '{self._model}' is now"
+                raise RunError(f"{message}; give its folder with --model, or tag again")
+        return predictor

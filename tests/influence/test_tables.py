@@ -1,0 +1,65 @@
+"""Writing counts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from murmure.errors import InputError, UsageError
+from murmure.influence.tables import METRIC_COLUMNS, SLICE_COLUMNS, counts_schema, write_counts
+
+
+def table(*entities: str) -> pa.Table:
+    texts: dict[str, Any] = dict.fromkeys((*SLICE_COLUMNS, *METRIC_COLUMNS), "all")
+    rows = [texts | {"entity": entity, "raw": None, "n": 0} for entity in entities]
+    return pa.Table.from_pylist(rows, schema=counts_schema())
+
+
+def test_parquet_and_jsonl_give_back_what_was_written(tmp_path: Path) -> None:
+    counts = table("Brizelo", "=Café, «\n»")
+    write_counts(counts, tmp_path / "counts.parquet")
+    write_counts(counts, tmp_path / "counts.jsonl")
+    read = pq.read_table(tmp_path / "counts.parquet")
+    assert read.to_pylist() == counts.to_pylist()
+    assert read.schema.field("entity").type == pa.string()
+    lines = (tmp_path / "counts.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    assert [json.loads(line) for line in lines] == counts.to_pylist()
+
+
+def test_csv_cells_are_no_formulas_for_a_spreadsheet(tmp_path: Path) -> None:
+    risky = ["=1+1", "+33", "-1", "@brizelo", "\tx", "\rx"]
+    safe = ["Brizelo", "a=b", "", 'quote " and, comma']
+    write_counts(table(*risky, *safe), tmp_path / "counts.csv")
+    with (tmp_path / "counts.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["entity"] for row in rows] == ["'" + name for name in risky] + safe
+    assert {row["raw"] for row in rows} == {""}
+    assert {row["n"] for row in rows} == {"0"}
+
+
+def test_a_dash_writes_csv_to_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    write_counts(table("Brizelo"), "-")
+    rows = list(csv.DictReader(io.StringIO(capfdbinary.readouterr().out.decode())))
+    assert [row["entity"] for row in rows] == ["Brizelo"]
+
+
+def test_an_unknown_ending_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"counts\.xlsx: ends in none of \.parquet, \.csv"):
+        write_counts(table(), tmp_path / "counts.xlsx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"counts\.csv: its folder is not there"):
+        write_counts(table(), tmp_path / "nowhere" / "counts.csv")
+    (tmp_path / "counts.csv").mkdir()
+    with pytest.raises(InputError, match=r"counts\.csv: cannot be written"):
+        write_counts(table(), tmp_path / "counts.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["counts.csv"]
