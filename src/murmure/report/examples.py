@@ -1,0 +1,236 @@
+"""Chooses the posts that illustrate a brand's good and bad experiences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from murmure.errors import InputError
+from murmure.report.runs import parts, time_of
+from murmure.report.safe import clean, mask, shorten
+from murmure.report.slices import ALL
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from murmure.catalog import Catalog
+
+#: Characters of a post that the page shows.
+LONGEST = 480
+#: Posts kept for each brand, good or bad, organic or sponsored: what filters choose from.
+KEPT = 12
+#: Posts looked at for each brand, polarity, promotion, language and channel.
+_CANDIDATES = 6
+#: What a post's score is worth to each brand where it names several.
+_SHARED = 0.5
+#: Candidates where brands are yet to be looked for in the texts.
+_SEARCHED = 300
+
+# The two runs of max_by hold a few texts a group, never all: memory does not grow with the posts.
+# Labels decide what a post is an example of, probabilities which one is shown; the last digits of
+# the score come from the id, so that equals fall the same way on every machine.
+_QUERY = """
+WITH posts AS (
+    SELECT id, text, nullif(trim(author), '') AS author, epoch_us(created_at) AS time,
+        coalesce(nullif(trim(channel), ''), 'unknown') AS channel,
+        language, sponsored, disclosure,
+        len(list_distinct([m.entity FOR m IN mentions])) AS brands, {who}
+    FROM read_parquet($parts, union_by_name = true)
+    WHERE language <> 'other' AND repost_of IS NULL
+), scored AS (
+    SELECT *, CASE sentiment WHEN 'positive' THEN 'good' ELSE 'bad' END AS polarity,
+        (sentiment_probabilities[CASE sentiment WHEN 'positive' THEN 3 ELSE 1 END]
+        * (1 - experience_probabilities[3])
+        * touchpoint_score
+        * CASE experience WHEN 'own' THEN 1.0 ELSE 0.8 END
+        * CASE WHEN length(text) BETWEEN 50 AND 400 THEN 1.0 ELSE 0.7 END
+        * CASE WHEN brands > 1 THEN {shared} ELSE 1.0 END)::DOUBLE
+        + ('0x' || substr(md5(id), 1, 6))::BIGINT / 1e12 AS score
+    FROM posts
+    WHERE sentiment <> 'neutral' AND experience <> 'none'
+)
+SELECT entity, polarity, CASE sponsored WHEN 'yes' THEN 'sponsored' ELSE 'organic' END AS promotion,
+    language, channel,
+    max_by(struct_pack(score, id, text, author, time, experience, touchpoint, disclosure, surface),
+        score, {candidates}) AS posts
+FROM scored GROUP BY ALL
+"""
+
+_TAGS = ("sentiment", "sentiment_probabilities", "experience", "experience_probabilities",
+         "touchpoint", "touchpoint_score")  # fmt: skip
+_MENTION = (
+    "unnest(list_transform(mentions, lambda m: {'entity': m.entity, 'surface': m.surface, "
+    + ", ".join(f"'{tag}': m.{tag}" for tag in _TAGS)
+    + "}), recursive := true)"
+)
+_POST = ", ".join([f"'{ALL}' AS entity", "NULL AS surface", *_TAGS])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One post as the page shows it; its text and names are cleaned but not escaped.
+
+    Attributes:
+        entity: the brand it speaks of.
+        polarity: `good` or `bad`.
+        promotion: `organic` or `sponsored`.
+        language: its label.
+        channel: where it was posted; "unknown" where that is not known.
+        text: what was written, shortened, other people's names masked unless asked for.
+        shortened: whether the text was cut.
+        author: the author's name if names are shown, else None.
+        anonymous: whether the post has no author.
+        person: the author's number on this page; 0 for a post without author.
+        time: when it was posted.
+        experience: its label.
+        touchpoint: its label.
+    """
+
+    entity: str
+    polarity: str
+    promotion: str
+    language: str
+    channel: str
+    text: str
+    shortened: bool
+    author: str | None
+    anonymous: bool
+    person: int
+    time: datetime | None
+    experience: str
+    touchpoint: str
+
+
+def choose(
+    folders: Sequence[Path],
+    database: duckdb.DuckDBPyConnection,
+    *,
+    brands: Iterable[str],
+    catalog: Catalog | None = None,
+    show_authors: bool = False,
+) -> list[Example]:
+    """The posts to show: the surest labels, spread over channels, languages and touchpoints.
+
+    Args:
+        folders: of the runs.
+        database: to read them with.
+        brands: whose examples are wanted; "all" alone where no catalogue was used.
+        catalog: brands to look for in the texts, where the runs were tagged with another
+            catalogue or with none; a post then speaks of each with the tags of the whole post.
+        show_authors: whether names, handles and addresses stay; else people are numbered.
+
+    Returns:
+        At most `KEPT` for each brand, polarity and promotion, the best first; no two with the
+        same text or author among them.
+
+    Raises:
+        InputError: where a part cannot be read.
+    """
+    import duckdb
+
+    wanted = list(brands)
+    whole = wanted == [ALL] or catalog is not None
+    query = _QUERY.format(
+        who=_POST if whole else _MENTION,
+        shared=_SHARED,
+        candidates=_CANDIDATES if catalog is None else _SEARCHED,
+    )
+    try:
+        groups = database.execute(query, {"parts": parts(folders)}).fetchall()
+    except duckdb.Error as error:
+        raise InputError(f"a part cannot be read ({error})", file=folders[0]) from error
+    pools: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for entity, polarity, promotion, language, channel, posts in sorted(groups, key=_place):
+        rows = [{**row, "language": language, "channel": channel} for row in posts]
+        named = [(entity, row) for row in rows] if catalog is None else _named(rows, catalog)
+        for brand, row in named:
+            pools.setdefault((brand, polarity, promotion), []).append(row)
+    people: dict[str, int] = {}
+    examples = []
+    for entity in wanted:
+        for polarity in ("good", "bad"):
+            for promotion in ("organic", "sponsored"):
+                pool = pools.get((entity, polarity, promotion), [])
+                examples += [
+                    _example(
+                        post,
+                        place={"entity": entity, "polarity": polarity, "promotion": promotion},
+                        people=people,
+                        show_authors=show_authors,
+                    )
+                    for post in _varied(pool)
+                ]
+    return examples
+
+
+def _place(group: tuple[Any, ...]) -> tuple[str, ...]:
+    return tuple(map(str, group[:5]))
+
+
+def _named(rows: list[dict[str, Any]], catalog: Catalog) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each row once per brand that it names, as far as `_CANDIDATES` rows a brand."""
+    taken: Counter[str] = Counter()
+    rows = sorted(rows, key=lambda row: -row["score"])
+    for row, spans in zip(rows, catalog.find_all([row["text"] for row in rows]), strict=True):
+        surfaces = {span.entity: span.surface for span in reversed(spans)}
+        for entity, surface in sorted(surfaces.items()):
+            if taken[entity] < _CANDIDATES:
+                taken[entity] += 1
+                share = 1.0 if len(surfaces) == 1 else _SHARED
+                yield entity, {**row, "surface": surface, "score": share * row["score"]}
+
+
+def _varied(pool: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The best posts, each pick preferring languages, channels and touchpoints not yet seen."""
+    pool = sorted(pool, key=lambda row: -row["score"])
+    seen: dict[str, int] = {}
+    texts: set[str] = set()
+    authors: set[str] = set()
+    chosen: list[dict[str, Any]] = []
+
+    def rank(post: dict[str, Any]) -> float:
+        repeats = sum(seen.get(f"{k}:{post[k]}", 0) for k in ("language", "channel", "touchpoint"))
+        return float(post["score"]) / (1 + 0.5 * repeats)
+
+    while pool and len(chosen) < KEPT:
+        post = max(pool, key=rank)
+        pool.remove(post)
+        bare = " ".join("".join(c if c.isalnum() else " " for c in post["text"].casefold()).split())
+        if bare in texts or post["author"] in authors:
+            continue
+        texts.add(bare)
+        if post["author"] is not None:
+            authors.add(post["author"])
+        for name in ("language", "channel", "touchpoint"):
+            seen[f"{name}:{post[name]}"] = seen.get(f"{name}:{post[name]}", 0) + 1
+        chosen.append(post)
+    return chosen
+
+
+def _example(
+    post: dict[str, Any], *, place: dict[str, str], people: dict[str, int], show_authors: bool
+) -> Example:
+    author = post["author"]
+    text = clean(post["text"][: 4 * LONGEST])
+    if not show_authors:
+        keep = [post["surface"]] if post["surface"] else []
+        text = mask(text, names=[author], keep=keep)
+    text, cut = shorten(text, LONGEST)
+    person = people.setdefault(author, len(people) + 1) if author is not None else 0
+    return Example(
+        **place,
+        language=post["language"],
+        channel=clean(post["channel"]),
+        text=text,
+        shortened=cut,
+        author=clean(author) if show_authors and author is not None else None,
+        anonymous=author is None,
+        person=person,
+        time=time_of(post["time"]),
+        experience=post["experience"],
+        touchpoint=post["touchpoint"],
+    )

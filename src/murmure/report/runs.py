@@ -1,0 +1,178 @@
+"""What the page reads from runs' folders besides the counts: their manifests and parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from murmure.batch.manifest import Manifest, read_manifest
+from murmure.errors import InputError
+from murmure.schema import TAGS
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: Reasons for rejects that are told one by one; the rest are lumped together.
+_REASONS = 8
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What went into the counts and what did not.
+
+    Attributes:
+        rows_in: rows read; None where no manifest says.
+        tagged: rows tagged, as the parts hold them.
+        rejected: rows rejected; None where no manifest says.
+        complete: whether every run says that it was finished.
+        reasons: rejected rows by reason, commonest first.
+        other: posts in other languages.
+        unknown_authors: posts without an author, other languages left out.
+        undated: posts without a time, other languages left out.
+        truncated: posts longer than the model reads.
+        abstained: unsure labels, by tag.
+        models: the names of the models that tagged.
+        first: time of the first post.
+        last: time of the last post.
+    """
+
+    rows_in: int | None
+    tagged: int
+    rejected: int | None
+    complete: bool = True
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    other: int = 0
+    unknown_authors: int = 0
+    undated: int = 0
+    truncated: int = 0
+    abstained: Mapping[str, int] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    first: datetime | None = None
+    last: datetime | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the runs are finished and rows in = tagged + rejected, as far as is known."""
+        balanced = self.rows_in is None or self.rows_in == self.tagged + (self.rejected or 0)
+        return self.complete and balanced
+
+
+def parts(folders: Iterable[Path]) -> list[str]:
+    """The Parquet parts of some runs, in order.
+
+    Raises:
+        InputError: where a folder is missing or holds no part.
+        RunError: where a manifest cannot be read.
+
+    Example:
+        >>> parts([Path("nowhere")])
+        Traceback (most recent call last):
+        murmure.errors.InputError: nowhere: no such folder; give the folder that `murmure tag` wrote
+    """
+    found: list[str] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(
+                "no such folder; give the folder that `murmure tag` wrote", file=folder
+            )
+        manifest = read_manifest(folder)
+        if manifest is None:
+            files = sorted(folder.glob("part-*.parquet"))
+        else:
+            files = [folder / part.file for part in manifest.parts]
+        if not files:
+            raise InputError("no part-*.parquet in it; run `murmure tag` first", file=folder)
+        found += map(str, files)
+    return found
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A database in memory that reads times as UTC and never touches the network."""
+    import duckdb
+
+    database = duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    )
+    database.execute("SET preserve_insertion_order = false")
+    return database
+
+
+def quality(folders: Sequence[Path], database: duckdb.DuckDBPyConnection) -> Quality:
+    """Looks through the runs for what the counts rest on.
+
+    Raises:
+        InputError: where a part cannot be read.
+        RunError: where a manifest cannot be read.
+    """
+    import duckdb
+
+    abstained = ", ".join(f"count(*) FILTER ({tag}_abstained)" for tag in TAGS)
+    counted = "language <> 'other'"
+    query = f"""
+        SELECT count(*), count(*) FILTER (NOT {counted}),
+            count(*) FILTER ({counted} AND trim(coalesce(author, '')) = ''),
+            count(*) FILTER ({counted} AND created_at IS NULL),
+            count(*) FILTER (truncated),
+            epoch_us(min(created_at) FILTER ({counted})),
+            epoch_us(max(created_at) FILTER ({counted})),
+            {abstained}
+        FROM read_parquet($parts, union_by_name = true)
+    """  # noqa: S608 - only our own column names are put in
+    try:
+        row = database.execute(query, {"parts": parts(folders)}).fetchone()
+    except duckdb.Error as error:
+        raise InputError(f"a part cannot be read ({error})", file=folders[0]) from error
+    assert row is not None  # noqa: S101 - an aggregate always has its one row
+    found = [read_manifest(folder) for folder in folders]
+    manifests = [manifest for manifest in found if manifest is not None]
+    known = len(manifests) == len(found)
+    return Quality(
+        rows_in=sum(manifest.rows for manifest in manifests) if known else None,
+        tagged=row[0],
+        rejected=sum(manifest.rejected for manifest in manifests) if known else None,
+        complete=all(manifest.complete for manifest in manifests),
+        reasons=_reasons(manifests),
+        other=row[1],
+        unknown_authors=row[2],
+        undated=row[3],
+        truncated=row[4],
+        first=time_of(row[5]),
+        last=time_of(row[6]),
+        abstained=dict(zip(TAGS, row[7:], strict=True)),
+        models=tuple(dict.fromkeys(str(m.identity.model["name"]) for m in manifests)),
+    )
+
+
+def catalog_fingerprints(folders: Iterable[Path]) -> set[str | None]:
+    """The fingerprints of the catalogues that the runs were tagged with; None for none."""
+    found: set[str | None] = set()
+    for folder in folders:
+        manifest = read_manifest(folder)
+        catalog = None if manifest is None else manifest.identity.catalog
+        found.add(None if catalog is None else catalog.get("fingerprint"))
+    return found
+
+
+def _reasons(manifests: Iterable[Manifest]) -> dict[str, int]:
+    counter: Counter[str] = Counter()
+    for manifest in manifests:
+        counter.update(manifest.reasons())
+    commonest = dict(counter.most_common(_REASONS))
+    rest = counter.total() - sum(commonest.values())
+    return commonest | ({"…": rest} if rest else {})
+
+
+def time_of(microseconds: int | None) -> datetime | None:
+    """The UTC time of some microseconds since 1970; None where a calendar has no such day."""
+    from datetime import UTC, timedelta
+
+    if microseconds is None:
+        return None
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return None

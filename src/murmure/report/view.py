@@ -1,0 +1,351 @@
+"""What the template and the script are given: the counts and runs, put into the page's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from murmure.report import periods, runs, safe, story
+from murmure.report.examples import Example
+from murmure.report.slices import ALL, KIND, Cell, Slice, Slices
+from murmure.report.words import Words
+from murmure.schema import LABELS, TAGS
+
+#: Brands that get panels of their own while no brand is chosen.
+PANELS = 12
+#: Examples shown at a time for a brand and polarity.
+SHOWN = 3
+#: Names of brands that a title can carry.
+_NAMED_IN_TITLE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One number of the headline table.
+
+    Attributes:
+        id: what words and definitions are filed under.
+        metric: of the counts table.
+        promotion: `organic` or `sponsored` where the column is always that; "" for the chosen one.
+        form: `signed`, `count` or `percent`.
+        about: the definition that explains it.
+        group: the heading that the column stands under.
+        tone: the colour of its mark.
+    """
+
+    id: str
+    metric: str
+    promotion: str
+    form: str
+    about: str
+    group: str
+    tone: str = ""
+
+
+COLUMNS = (
+    Column(id="influence", metric="influence", promotion="organic", form="signed",
+           about="influence", group="think"),
+    Column(id="advocates", metric="advocates", promotion="organic", form="count",
+           about="advocates", group="think", tone="positive"),
+    Column(id="detractors", metric="detractors", promotion="organic", form="count",
+           about="detractors", group="think", tone="negative"),
+    Column(id="voices_organic", metric="voices", promotion="organic", form="count",
+           about="voices", group="who", tone="organic"),
+    Column(id="voices_sponsored", metric="voices", promotion="sponsored", form="count",
+           about="promotion", group="who", tone="sponsored"),
+    Column(id="share", metric="share", promotion="organic", form="percent",
+           about="share", group="who"),
+    Column(id="posts", metric="posts", promotion="", form="count", about="posts", group="live"),
+    Column(id="good", metric="good", promotion="", form="count", about="good", group="live",
+           tone="positive"),
+    Column(id="bad", metric="bad", promotion="", form="count", about="bad", group="live",
+           tone="negative"),
+)  # fmt: skip
+
+#: Metrics without a row in "Everyone": a share of everyone says nothing.
+_NOT_FOR_ALL = ("share",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """The counts and runs of a page, and their words.
+
+    Attributes:
+        slices: the counts, looked up.
+        words: of the page's language.
+        quality: of the runs.
+        posts: the examples.
+    """
+
+    slices: Slices
+    words: Words
+    quality: runs.Quality
+    posts: Sequence[Example]
+
+    @cached_property
+    def brands(self) -> list[str]:
+        """Brands, most organic voices first; "all" alone without a catalogue."""
+        return self.slices.brands()
+
+    @cached_property
+    def entities(self) -> list[str]:
+        """Brands, then "all" where there are several to put together."""
+        brands = self.brands
+        return brands if brands == [ALL] else [*brands, ALL]
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """Languages that can be chosen."""
+        return self.slices.languages()
+
+    @cached_property
+    def places(self) -> list[str]:
+        """Channels and kinds of media that can be chosen."""
+        return self.slices.places()
+
+    @cached_property
+    def axis(self) -> list[periods.Period]:
+        """The dated windows."""
+        return periods.axis(self.slices.dated, self.words)
+
+    def entity_name(self, entity: str) -> str:
+        """What the page calls an entity."""
+        return self.words("table.everyone") if entity == ALL else safe.clean(entity)
+
+    def place_name(self, place: str) -> str:
+        """What the page calls a channel or a kind of media."""
+        if place.startswith(KIND):
+            return safe.clean(self.words.name("media", place[len(KIND) :]))
+        return safe.clean(self.words.name("channel", place))
+
+    def title(self) -> str:
+        """The heading, from the brands' names."""
+        brands = self.brands
+        if brands == [ALL]:
+            return self.words("head.title_none")
+        if len(brands) > _NAMED_IN_TITLE:
+            return self.words("head.title_many", n=self.words.number(len(brands)))
+        names = self.words.join(sorted(self.entity_name(brand) for brand in brands))
+        return self.words("head.title_brands", brands=names)
+
+    def deck(self) -> str:
+        """How much was counted, from when to when."""
+        everything = Slice(promotion=ALL)
+        values = {
+            name: self.words.count(name, self.slices.value(everything, name) or 0)
+            for name in ("posts", "voices")
+        }
+        first, last = self.quality.first, self.quality.last
+        if first is None or last is None:
+            return self.words("head.deck_undated", **values)
+        start = self.words.date(first, year=first.year != last.year)
+        values |= {"start": start, "end": self.words.date(last)}
+        sponsored = self.slices.value(Slice(promotion="sponsored"), "posts")
+        if not sponsored:
+            return self.words("head.deck", **values)
+        return self.words("head.deck_sponsored", **values, sponsored=self.words.number(sponsored))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The headline table over everything organic, each number in words and as data."""
+        rows = []
+        for entity in self.entities:
+            few = (self.slices.value(Slice(entity), "voices") or 0) < story.FEW_VOICES
+            rows.append(
+                {
+                    "index": self.entities.index(entity),
+                    "name": self.entity_name(entity),
+                    "everyone": entity == ALL and len(self.entities) > 1,
+                    "few": few,
+                    "cells": [self._figure(entity, column) for column in COLUMNS],
+                }
+            )
+        return rows
+
+    def _figure(self, entity: str, column: Column) -> dict[str, str]:
+        where = Slice(entity, promotion=column.promotion or "organic")
+        cell = self.slices.cell(where, column.metric)
+        if entity == ALL and column.metric in _NOT_FOR_ALL:
+            cell = None
+        return {"id": column.id, **figure(cell, column.form, self.words)}
+
+    def trend(self) -> str:
+        """What the small drawings in the headline table count."""
+        axis = self.axis
+        period = self.words.table["chart"]["periods"][axis[0].kind if axis else "week"]
+        return self.words("table.trend_unit", period=period)
+
+    def data(self) -> dict[str, Any]:
+        """What the script is given."""
+        words, axis = self.words, self.axis
+        entities, languages, places = self.entities, self.languages, self.places
+        return {
+            "locale": words("locale"),
+            "entities": [self.entity_name(entity) for entity in entities],
+            "everyone": entities.index(ALL) if ALL in entities else -1,
+            "brands": len(self.brands),
+            "languages": [words.name("language", language) for language in languages],
+            "places": [
+                {
+                    "name": self.place_name(place),
+                    "kind": place.startswith(KIND),
+                    "inside": KIND + self.slices.media.get(place, "") in places,
+                }
+                for place in places
+            ],
+            "periods": [[period.short, period.long] for period in axis],
+            "columns": [
+                {
+                    "id": column.id,
+                    "metric": column.metric,
+                    "promotion": column.promotion[:1],
+                    "form": column.form,
+                    "alone": column.metric in _NOT_FOR_ALL,
+                }
+                for column in COLUMNS
+            ],
+            "touchpoints": [
+                [label, words.name("touchpoint", label)]
+                for label in LABELS["touchpoint"]
+                if label != "none"
+            ],
+            "few": story.FEW_VOICES,
+            "panels": PANELS,
+            "shown": SHOWN,
+            "corrected": self.slices.corrected,
+            "words": {
+                name: words.table[name] for name in ("chart", "table", "filter", "section", "head")
+            }
+            | {"trend": self.trend()},
+            "cells": self.slices.packed(
+                entities=entities,
+                languages=languages,
+                places=places,
+                windows=[period.window for period in axis],
+            ),
+        }
+
+    def options(self) -> list[dict[str, Any]]:
+        """The places to choose from: each kind of media as a group that begins with itself."""
+        found: list[dict[str, Any]] = []
+        for index, place in enumerate(self.places, start=1):
+            option = {"index": index, "name": self.place_name(place)}
+            if place.startswith(KIND):
+                found.append(
+                    {"kind": place[len(KIND) :], "name": option["name"], "options": [option]}
+                )
+                continue
+            kind = self.slices.media.get(place)
+            if not found or found[-1]["kind"] != kind:
+                found.append({"kind": kind, "name": "", "options": []})
+            found[-1]["options"].append(option)
+        return found
+
+    def examples(self) -> list[dict[str, Any]]:
+        """The examples with what stands under them."""
+        return [self._example(post) for post in self.posts]
+
+    def _example(self, post: Example) -> dict[str, Any]:
+        words, places = self.words, self.places
+        if post.anonymous:
+            author = words("example.no_author")
+        else:
+            author = post.author or words("example.person", n=words.number(post.person))
+        kind = KIND + self.slices.media.get(post.channel, "")
+        return {
+            "post": post,
+            "brand": self.brands.index(post.entity),
+            "language": _index(self.languages, post.language),
+            "place": _index(places, post.channel),
+            "kind": _index(places, kind),
+            "author": author,
+            "day": words.date(post.time) if post.time else words("example.undated"),
+            "stamp": post.time.isoformat(timespec="seconds") if post.time else "",
+            "about": [
+                self.place_name(post.channel),
+                words.name("language", post.language),
+                words.name("experience", post.experience),
+                words.name("touchpoint", post.touchpoint),
+            ],
+        }
+
+    def quality_rows(self) -> list[dict[str, Any]]:
+        """The table of data quality."""
+        words, quality = self.words, self.quality
+        unknown = words("table.unknown")
+
+        def row(
+            name: str, number: int | None, of: int | None, *, inner: bool = False
+        ) -> dict[str, Any]:
+            return {
+                "name": name,
+                "number": unknown if number is None else words.number(number),
+                "percent": words.percent(number / of) if number is not None and of else "",
+                "inner": inner,
+            }
+
+        counted = quality.tagged - quality.other
+        rows = [
+            row(words("quality.rows_in"), quality.rows_in, None),
+            row(words("quality.tagged"), quality.tagged, quality.rows_in),
+            row(words("quality.rejected"), quality.rejected, quality.rows_in),
+            *(
+                row(
+                    words("quality.rejected_why", reason=safe.shorten(safe.clean(reason), 90)[0]),
+                    number,
+                    quality.rows_in,
+                    inner=True,
+                )
+                for reason, number in quality.reasons.items()
+            ),
+            row(words("quality.other"), quality.other, quality.tagged),
+            row(words("quality.unknown_authors"), quality.unknown_authors, counted),
+            row(words("quality.undated"), quality.undated, counted),
+            row(words("quality.truncated"), quality.truncated, quality.tagged),
+        ]
+        unsure = words("quality.abstained") + words("head.colon")
+        return rows + [
+            row(unsure + words.name("tag", tag), quality.abstained.get(tag), quality.tagged)
+            for tag in TAGS
+        ]
+
+
+def figure(cell: Cell | None, form: str, words: Words) -> dict[str, str]:
+    """A number, its interval and what a hover tells, in words; the script writes the same.
+
+    Example:
+        >>> figure(Cell(64.0, 90, 60.2, 49.0, 81.4), "count", Words.load("en"))
+        {'value': '60', 'interval': '[49–81]', 'hint': 'estimate 60 · raw 64 · n 90'}
+        >>> figure(None, "count", Words.load("en"))
+        {'value': '–', 'interval': '', 'hint': ''}
+    """
+    if cell is None or cell.value is None:
+        return {"value": words("table.none"), "interval": "", "hint": ""}
+    write = {"signed": words.signed, "percent": words.percent}.get(form, words.number)
+    interval, told = "", []
+    if cell.low is not None and cell.high is not None:
+        ends = {"low": write(cell.low), "high": write(cell.high)}
+        span = (
+            words("chart.from_to", **ends) if form == "signed" else f"{ends['low']}–{ends['high']}"
+        )
+        interval = f"[{span}]"
+    if cell.estimate is not None:
+        told.append(f"{words('chart.estimate')} {write(cell.estimate)}")
+    if cell.raw is not None:
+        told.append(f"{words('chart.raw')} {write(cell.raw)}")
+    told.append(f"{words('chart.n')} {words.number(cell.n)}")
+    return {"value": write(cell.value), "interval": interval, "hint": " · ".join(told)}
+
+
+def groups() -> list[tuple[str, int]]:
+    """The headings over the headline table's columns, and how many columns each spans."""
+    widths: dict[str, int] = {}
+    for column in COLUMNS:
+        widths[column.group] = widths.get(column.group, 0) + 1
+    return list(widths.items())
+
+
+def _index(values: Sequence[str], value: str) -> int:
+    """Where a value stands in a filter's list, 1 for the first; -1 where it does not."""
+    return values.index(value) + 1 if value in values else -1
