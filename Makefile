@@ -33,7 +33,7 @@ constraints: ## renew constraints.txt with the newest versions that fit
 	rm -rf $(VENV)-new
 	$(PYTHON) -m venv $(VENV)-new
 	$(VENV)-new/bin/python -m pip install --quiet --dry-run --report $(VENV)-new/report.json \
-		'.[dev,train,spark]'
+		'.[benchmarks,dev,train,spark]'
 	$(VENV)-new/bin/python -c "$$WRITE_CONSTRAINTS" $(VENV)-new/report.json constraints.txt
 	rm -rf $(VENV)-new
 

@@ -94,7 +94,7 @@ from murmure.batch.worker import hide_unused, load_predictor
 hide_unused()
 predictor = load_predictor("fast", None)
 print(predictor.predict_columns(["Un café #ad"]).disclosures)
-print([name for name in ("pyarrow", "torch", "httpx", "spacy") if name in sys.modules])
+print([name for name in ("pyarrow", "torch", "spacy") if name in sys.modules])
 import torch
 """
     done = python("-c", code)

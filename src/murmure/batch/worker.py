@@ -13,7 +13,6 @@ import pickle
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from murmure.errors import MurmureError
@@ -91,11 +90,6 @@ class _Without(importlib.abc.MetaPathFinder):
 def hide_unused() -> None:
     """Keeps out what other libraries load for nothing, where murmure is all that runs."""
     sys.meta_path.insert(0, _Without())
-    # spaCy loads its command line with itself: 18 MB and a quarter of a second.
-    shell, info = ModuleType("spacy.cli"), ModuleType("spacy.cli.info")
-    vars(info)["info"] = None
-    sys.modules.setdefault("spacy.cli", shell)
-    sys.modules.setdefault("spacy.cli.info", info)
 
 
 def spare_memory() -> None:

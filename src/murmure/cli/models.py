@@ -27,8 +27,8 @@ def models(
         typer.echo("murmure: no model is installed; train one with train.py", err=True)
     for model in found:
         typer.echo(f"{model['name']}  {model['size'] / 1e6:.1f} MB  {', '.join(model['tags'])}")
-        for figure, value in _figures(model["metrics"]):
-            typer.echo(f"  {figure:<40} {value}")
+        for line in _figures(model["metrics"]):
+            typer.echo(f"  {line}")
 
 
 def installed(folder: Path) -> list[dict[str, Any]]:
@@ -59,13 +59,12 @@ def installed(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(metrics: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Every number of nested metrics, with its path."""
-    for name, value in metrics.items():
-        path = f"{above} {name}".strip()
-        if isinstance(value, Mapping):
-            yield from _figures(value, path)
-        elif isinstance(value, float):
-            yield path, f"{value:.3f}"
-        else:
-            yield path, str(value)
+def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """The figures of the card's first table, a line a tag."""
+    measured, drawn = metrics.get("cross_fitted", {}), metrics.get("cross_fitted_source", {})
+    if measured:
+        yield f"{'':<12}{'macro-F1':>9}{'95 % interval':>16}{'calibration error':>20}"
+    for tag, scores in measured.items():
+        bounds = "–".join(f"{bound:.3f}" for bound in scores["interval"])
+        error = drawn.get(tag, scores)["calibration_error"]
+        yield f"{tag:<12}{scores['macro_f1']:>9.3f}{bounds:>16}{error:>20.3f}"

@@ -1,0 +1,1 @@
+"""Comparisons with what murmure's users would use instead, one command each."""
