@@ -251,6 +251,7 @@ def test_posts_without_times_authors_or_channels_still_make_a_page(tmp_path: Pat
     assert headline(page)["Brizelo"]["voices_organic"] == "0"
     assert headline(page)["Brizelo"]["influence"] == "–"
     assert "Author unknown" in page
+    assert "1 post by unknown people." in page
 
 
 def test_authors_are_numbered_unless_asked_for(story: Path, counts: pa.Table) -> None:

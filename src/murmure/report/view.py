@@ -137,6 +137,8 @@ class View:
             name: self.words.count(name, self.slices.value(everything, name) or 0)
             for name in ("posts", "voices")
         }
+        if not self.slices.value(everything, "voices"):
+            values["voices"] = self.words("head.nobody")
         first, last = self.quality.first, self.quality.last
         if first is None or last is None:
             return self.words("head.deck_undated", **values)
