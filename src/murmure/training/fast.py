@@ -213,12 +213,12 @@ def _cross_fit(material: Material, settings: Mapping[str, Any], folds: int) -> d
         apart = material.fold == fold
         known = np.flatnonzero(material.target & ~apart)
         vocabulary = Vocabulary.choose(material.counts, known, least=settings["least_posts"])
-        read = _read("", material, vocabulary)
+        held = apart & material.target
+        unmasked = vocabulary.read(material.counts)
+        masked = vocabulary.read(material.masked)
         for tag in TEXT_TAGS:
-            if tag == "sponsored":
-                read = _read(tag, material, vocabulary)
+            read = masked if tag == "sponsored" else unmasked
             weights, bias = _fit(tag, read, material, ~apart, settings)
-            held = apart & material.target
             logits[tag][held] = read[held] @ weights + bias
         _log.info("fold %d of %d", fold + 1, folds)
     return {tag: table[material.target] for tag, table in logits.items()}
