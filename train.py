@@ -1,4 +1,4 @@
-"""Train a model: `python train.py --model fast`.
+"""Train a model: `python train.py --model fast`, or one further with `--corpus mine.csv`.
 
 Reads the corpora that the configuration names, measures by cross-fitting, and writes a model
 folder with weights, calibration, manifest and card. Every knob is in

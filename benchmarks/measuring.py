@@ -7,7 +7,7 @@ import platform
 import resource
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -64,32 +64,58 @@ def _children() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def peak_memory(command: Sequence[str]) -> dict[str, float]:
-    """Runs a command to its end, and tells the most memory that it held, in MiB.
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What all processes of a command held at one moment.
 
-    Returns:
-        `rss`: the sum over its processes of what is resident, shared pages counted each time;
-        `pss`: the same with each shared page counted once; `processes`: how many at most.
+    Attributes:
+        seconds: since its start.
+        rss: in MiB, the sum of what is resident, shared pages counted each time.
+        pss: in MiB, the same with each shared page counted once.
+        processes: how many there were.
+    """
+
+    seconds: float
+    rss: float
+    pss: float
+    processes: int
+
+
+def watch_memory(command: Sequence[str], *, every: float = _EVERY) -> Iterator[Memory]:
+    """Runs a command to its end, and yields what it holds every so many seconds.
 
     Raises:
         RuntimeError: it failed.
     """
     import psutil
 
-    peak = {"rss": 0.0, "pss": 0.0, "processes": 0}
-    none = subprocess.DEVNULL
+    none, began = subprocess.DEVNULL, time.perf_counter()
     with subprocess.Popen(command, env=_environment(), stdout=none, stderr=none) as run:
         root = psutil.Process(run.pid)
         while run.poll() is None:
             found = [_memory(process.pid) for process in _tree(root)]
-            now = {
-                "rss": sum(rss for rss, _ in found) / _MEBIBYTE,
-                "pss": sum(pss for _, pss in found) / _MEBIBYTE,
-                "processes": sum(rss > 0 for rss, _ in found),
-            }
-            peak = {name: max(most, now[name]) for name, most in peak.items()}
-            time.sleep(_EVERY)
+            yield Memory(
+                seconds=time.perf_counter() - began,
+                rss=sum(rss for rss, _ in found) / _MEBIBYTE,
+                pss=sum(pss for _, pss in found) / _MEBIBYTE,
+                processes=sum(rss > 0 for rss, _ in found),
+            )
+            time.sleep(every)
     _check(run.returncode, command)
+
+
+def peak_memory(command: Sequence[str]) -> dict[str, float]:
+    """Runs a command to its end, and tells the most memory that it held, in MiB.
+
+    Returns:
+        `rss`, `pss` and `processes` as in `Memory`, each at its most.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    peak = {"rss": 0.0, "pss": 0.0, "processes": 0.0}
+    for now in watch_memory(command):
+        peak = {name: max(most, getattr(now, name)) for name, most in peak.items()}
     return {name: round(most, 1) for name, most in peak.items()}
 
 

@@ -60,7 +60,7 @@ def make_posts(texts: Sequence[str], count: int) -> list[str]:
     while len(posts) < count:
         before = len(posts)
         like, head, tail = (chance.choice(texts) for _ in range(3))
-        posts[_splice(like, head, tail, chance.random())] = None
+        posts[splice(like, head, tail, chance.random())] = None
         failed = 0 if len(posts) > before else failed + 1
         if failed == _ATTEMPTS:
             message = f"{len(texts)} texts give {before} distinct posts, fewer than {count}"
@@ -68,7 +68,7 @@ def make_posts(texts: Sequence[str], count: int) -> list[str]:
     return list(posts)
 
 
-def _splice(like: str, head: str, tail: str, share: float) -> str:
+def splice(like: str, head: str, tail: str, share: float) -> str:
     """As long as `like`: a share of it one text's beginning, the rest another's end."""
     cut = int(len(like) * share)
     first = head[:cut].rpartition(" ")[0] if cut < len(head) else head

@@ -38,6 +38,22 @@ def sample_folder() -> Path:
     return found
 
 
+def cards_file() -> Path:
+    """The file with the cards of the corpora that models were trained on.
+
+    Raises:
+        InputError: where murmure was installed without it.
+
+    Example:
+        >>> cards_file().name
+        'cards.toml'
+    """
+    found = _folder("corpora", checkout="data/corpora")
+    if found is None:
+        raise InputError("the cards of corpora are missing; install murmure again", file="corpora")
+    return found / "cards.toml"
+
+
 def _folder(name: str, *, checkout: str) -> Path | None:
     # A checkout's own files win over copies that an earlier build may have left in the package.
     if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / checkout).is_dir():

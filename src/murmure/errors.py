@@ -74,4 +74,8 @@ class ModelError(MurmureError):
 
 
 class RunError(MurmureError):
-    """A tagging run that may not be started, resumed or counted as it stands."""
+    """A run of tagging or training that may not be started, resumed or counted as it stands."""
+
+    def __init__(self, message: str, *, file: str | Path | None = None) -> None:
+        super().__init__(message if file is None else f"{file}: {message}")
+        self.file = None if file is None else str(file)

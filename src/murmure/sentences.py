@@ -4,6 +4,9 @@ A light splitter on regular expressions, for texts with few full stops. A part e
 at a line break, after a run of emoji or smileys, and before a word that turns the argument
 (« mais », "but"). Parts of hashtags, handles and links alone go with their neighbour.
 
+Not spaCy's: its sentencizer cuts at punctuation alone, and its parsers, one language and download
+each, were trained on edited texts; neither cuts at emoji, line breaks or « mais ».
+
 What it cannot do: it knows a few abbreviations only, and no syntax: « mais » within an enumeration
 cuts as well.
 """
@@ -20,10 +23,12 @@ _BREAK = re.compile(
     (?P<line> [\r\n\u2028\u2029]++ )
   | (?<![.!?…]) (?P<stop> [.!?…]++ ["»”’)\]]*+ ) (?= \s | $ | (?<=[!?…])[A-ZÀ-Ý] )
   | (?P<smiley> (?<!\w) [:;=]-?[()DPp/]++ (?=\s|$) )
-  | (?P<semicolon> ; (?=\s) )
+  | (?P<semicolon> (?<!&amp) (?<!&lt) (?<!&gt) (?<!&quot) (?<!&\#39) ; (?=[\s\w]) )
   | (?P<emoji> [{_EMOJI}] [{_EMOJI}\ufe0f\u200d\u20e3]*+ )
   | (?P<turn> (?<=[\s,]) (?: mais(?!\s(?:aussi|surtout|pas)\b) | but(?!\salso\b) | however
-        | whereas | par\scontre | en\srevanche | tandis\sque ) \b )
+        | whereas | (?<!a\s)while | although | (?<!as\s)(?<!even\s)though | even\sthough
+        | par\scontre | en\srevanche | cependant | pourtant | toutefois
+        | (?: tandis | alors )\squ(?:e|['’]) ) \b )
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -176,3 +176,22 @@ def normalize(text: str) -> str:
         '@user Géniaaal 👩🏽‍🚀 http <3 #JamaisDéçu'
     """
     return normalize_all([text])[0]
+
+
+# What encoders' vocabularies write for themselves, and no post may: begin, end, padding and so on.
+_CONTROL_TOKEN = re.compile(r"<(?=/?(?:s|pad|unk|mask)>)")
+
+
+def encoder_texts(texts: Sequence[str]) -> list[str]:
+    """Give what an encoder reads of posts, in training and in tagging alike.
+
+    The same as `normalize_all`, case and accents kept, except that a post cannot write the tokens
+    by which the encoder marks where a text begins and ends.
+
+    Example:
+        >>> encoder_texts(["J’adore  ma Marelle </s> ☕ @torvella https://exemple.fr/a"])
+        ["J'adore ma Marelle < /s> ☕ @user http"]
+    """
+    return [
+        _CONTROL_TOKEN.sub("< ", text) if "<" in text else text for text in normalize_all(texts)
+    ]

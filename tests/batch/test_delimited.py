@@ -30,6 +30,23 @@ def test_separator_is_found_out(separator: str, tmp_path: Path) -> None:
     assert [row["likes"] for row in rows(tmp_path / "out")] == ["3", "4"]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_backslashes_before_quotes_are_found_out(name: str, tmp_path: Path) -> None:
+    data = 'id,text\n1,"dit \\"oui\\", puis\nnon"\n2,"b"\n'
+    if name.endswith("tsv"):
+        data = data.replace(",", "\t").replace("\t puis", ", puis")
+    assert found(tmp_path, data, name) == (['dit "oui", puis\nnon', "b"], [])
+
+
+def test_single_quotes_are_found_out_from_the_header(tmp_path: Path) -> None:
+    data = "'id','text'\n'1','l''été, enfin'\n'2','b'\n"
+    assert found(tmp_path, data) == (["l'été, enfin", "b"], [])
+
+
+def test_backslash_before_the_last_quote_of_a_field_stays(tmp_path: Path) -> None:
+    assert found(tmp_path, 'id,text\n1,"C:\\"\n2,"b, c"\n') == (["C:\\", "b, c"], [])
+
+
 def test_header_with_the_text_column_outweighs_regular_rows(tmp_path: Path) -> None:
     data = "text;n\na,b;1\nc,d,e;2\nf;3\n"
     assert found(tmp_path, data) == (["a,b", "c,d,e", "f"], [])

@@ -111,9 +111,16 @@ def test_number_of_jobs_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_model_that_fails_on_everything_ends_the_run(tmp_path: Path) -> None:
-    source = write(tmp_path / "a.jsonl", *({"text": POISON} for _ in range(100)))
-    with pytest.raises(RunError, match=r"failed on all of 100 posts.*poison"):
+    source = write(tmp_path / "a.jsonl", *({"text": f"{POISON} {n}"} for n in range(100)))
+    with pytest.raises(RunError, match=r"failed on all of 100 texts.*poison"):
         tag(source, tmp_path / "out", load_predictor=load_fake)
+
+
+def test_one_poisonous_text_however_often_is_no_fault_of_the_model(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *({"text": POISON} for _ in range(100)), {"text": "a"})
+    summary = tag(source, tmp_path / "out")
+    assert (summary.tagged, summary.rejected) == (1, 100)
+    assert [one["line"] for one in rejects(tmp_path / "out")] == [*range(1, 101)]
 
 
 def test_finished_run_is_done_and_not_touched(tmp_path: Path) -> None:
@@ -129,7 +136,7 @@ def test_finished_run_is_done_and_not_touched(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "other"}, r"model \(fast fast-Non, now other other-No\)"),
+        ({"model": "other"}, r"model \(base base-Non, now other other-No\)"),
         ({"max_text": 5}, r"max_text \(1000000, now 5\)"),
         ({"part_rows": 5}, "part_rows"),
         ({"columns": "author=id"}, "columns"),

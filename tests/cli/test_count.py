@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from murmure.cli.count import count
 from murmure.errors import MurmureError, UsageError
-from murmure.influence import METRICS
+from murmure.influence import DERIVED, METRICS
 from tests.runs import write_run
 
 app = typer.Typer()
@@ -44,7 +44,7 @@ def test_counts_go_to_a_file(tmp_path: Path) -> None:
 def test_explain_lists_every_metric_and_needs_no_run() -> None:
     result = run("--explain")
     assert result.exit_code == 0
-    for metric in METRICS:
+    for metric in METRICS + DERIVED:
         for told in (metric.name, metric.formula, metric.unit, metric.source):
             assert told in result.stdout
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
-from murmure.assets import sample_folder
+from murmure.assets import models_folder, sample_folder
 from murmure.cli.main import app
 from murmure.schema import LABELS, TAGS
 
@@ -50,3 +52,30 @@ def test_what_cannot_be_measured_ends_with_a_message(tmp_path: Path) -> None:
         assert result.stdout == ""
         assert told in result.stderr
         assert result.stderr.startswith("murmure: ")
+
+
+def test_several_models_are_compared_and_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra train")
+    fast = models_folder() / "fast"
+    given = (POSTS, "--labels", SAMPLE_LABELS, "--model", "fast", "--model", fast)
+    shown = run(*given, "--plots", tmp_path / "plots")
+    assert shown.exit_code == 0, shown.stderr
+    assert (tmp_path / "plots" / "reliability.png").read_bytes().startswith(b"\x89PNG")
+    assert f"fast beside {fast}, on the same posts" in shown.stdout
+    assert "+0.000 to +0.000" in shown.stdout
+    assert "sentiment: worst on language " in shown.stdout
+    assert "sentiment: French " in shown.stdout
+    assert max(len(line) for line in shown.stdout.splitlines()) <= 110
+    # Each confusion's rows sum to the posts of a label.
+    lines = shown.stdout.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("sponsored, chosen:"))
+    assert sum(int(count) for count in lines[start + 1].split()[1:]) == 55
+
+
+def test_plots_without_matplotlib_are_refused_before_anything_is_tagged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = run(tmp_path / "nowhere.csv", "--plots", tmp_path)
+    assert result.exit_code == 2
+    assert "pip install 'murmure[train]'" in result.stderr

@@ -122,6 +122,7 @@ def test_a_reader_that_has_enough_ends_a_count_quietly(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert process.stdout.readline().startswith("entity,")
         process.stdout.close()
-        errors = process.stderr.read()
-    assert errors == ""
+        errors = process.stderr.read().splitlines()
+    # The run's model is made up, so that there are no estimates.
+    assert [line for line in errors if "no estimates" not in line] == []
     assert process.returncode == 1

@@ -10,14 +10,18 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from murmure.catalog import Brand, Catalog
 from murmure.errors import InputError, RunError
 from murmure.influence import count, counting
-from murmure.schema import mention_type
+from murmure.influence.mentions import MENTIONS_FOLDER
+from murmure.schema import mention_type, post_fields, result_fields
+from murmure.tagging import Predictor
 from tests.influence.test_counting import raw
 from tests.runs import full_row, write_run
+from tests.runs import run_schema as schema_of_run
 
 CATALOG = Catalog([Brand(name="Brizelo", group="coffee"), Brand(name="Torvella", group="coffee")])
 
@@ -111,15 +115,10 @@ class FakePredictor:
         """As the real one."""
         return cls(name, catalog)
 
-    def predict_columns(self, texts: Sequence[str]) -> FakePredictor:
+    def predict_mentions(self, texts: Sequence[str]) -> pa.Array:
         """As the real one."""
-        self.texts = texts
-        return self
-
-    def to_arrow(self) -> list[pa.Array]:
-        """As the real one: mentions last."""
         row = full_row({"sentiment": "positive", "mentions": ["Brizelo"]})
-        return [pa.array([row["mentions"] for _ in self.texts], pa.list_(mention_type()))]
+        return pa.array([row["mentions"] for _ in texts], pa.list_(mention_type()))
 
 
 @pytest.fixture
@@ -158,3 +157,86 @@ def test_a_catalogue_may_be_given_as_a_file(tmp_path: Path) -> None:
     assert raw(count(run, catalog=file), "voices", entity="Torvella") == 1
     with pytest.raises(InputError, match=r"nowhere\.toml"):
         count(run, catalog=tmp_path / "nowhere.toml")
+
+
+def test_what_was_found_is_kept_beside_the_run(tmp_path: Path, asked: list[str]) -> None:
+    run = write_run(tmp_path / "run", ROWS)
+    first = count(run, catalog=CATALOG)
+    assert len(asked) == 1
+    assert count(run, catalog=CATALOG).equals(first)
+    assert len(asked) == 1
+    assert len(list((run / MENTIONS_FOLDER).iterdir())) == 1
+
+
+def test_what_was_kept_of_other_posts_brands_or_models_is_not_used(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    run = write_run(tmp_path / "run", ROWS)
+    count(run, catalog=CATALOG)
+    fewer = Catalog([Brand(name="Torvella", group="coffee")])
+    assert raw(count(run, catalog=fewer), "posts", entity="Torvella") == 2
+    write_run(tmp_path / "run", [*ROWS, {"text": "Torvella et Brizelo"}])
+    assert raw(count(run, catalog=CATALOG), "posts", entity="Torvella") == 3
+    write_run(tmp_path / "run", [*ROWS, {"text": "Torvella et Brizelo"}], fingerprint="1" * 64)
+    count(run, catalog=CATALOG)
+    assert len(asked) == 1 + 2 + 2
+
+
+def test_a_run_that_cannot_be_written_is_counted_all_the_same(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    run = write_run(tmp_path / "run", ROWS)
+    (run / MENTIONS_FOLDER).write_text("no folder", encoding="utf-8")
+    assert raw(count(run, catalog=CATALOG), "posts", entity="Torvella") == 2
+    assert raw(count(run, catalog=CATALOG), "posts", entity="Torvella") == 2
+    assert len(asked) == 2
+
+
+def test_several_runs_each_keep_their_own(tmp_path: Path, asked: list[str]) -> None:
+    nights = [write_run(tmp_path / f"[{night}]", ROWS[night:]) for night in range(2)]
+    for _ in range(2):
+        assert raw(count(nights, catalog=CATALOG), "posts", entity="Brizelo") == 2
+    assert len(asked) == 2
+
+
+def test_a_new_catalogue_gives_what_tagging_with_it_gives(tmp_path: Path) -> None:
+    predictor = Predictor.from_pretrained("fast", catalog=CATALOG)
+    plain = Predictor.from_pretrained("fast")
+    texts = [
+        "Torvella livre vite, mais la Brizelo fuit depuis hier",
+        "love my Brizelo; Torvella support never answers",
+        "Brizelo ou Torvella",
+        "ma Torvella est top, Torvella rocks",
+        "rien",
+    ]
+    kind = schema_of_run()
+    runs = []
+    for name, some in (("with", predictor), ("without", plain)):
+        columns = some.predict_columns(texts).to_arrow()
+        rows = [{"text": text} for text in texts]
+        told = {"fingerprint": CATALOG.fingerprint} if name == "with" else None
+        run = write_run(tmp_path / name, rows, fingerprint=some.fingerprint, catalog=told)
+        table = pq.read_table(run / "part-00000.parquet", schema=kind)
+        posts = [table[field.name].combine_chunks() for field in post_fields()]
+        mended = pa.table(
+            [*posts, *(c.cast(f.type) for c, f in zip(columns, result_fields(), strict=True))],
+            schema=kind,
+        )
+        pq.write_table(mended, run / "part-00000.parquet")
+        runs.append(run)
+    stored, found = (count(run, catalog=CATALOG, by=["entity"]) for run in runs)
+    assert found.to_pylist() == stored.to_pylist()
+    assert raw(found, "posts", entity="Brizelo", promotion="all")
+
+
+def test_only_the_sentences_that_mentions_rest_on_are_tagged() -> None:
+    predictor = Predictor.from_pretrained("fast", catalog=CATALOG)
+    texts = [
+        "Torvella livre vite, mais la Brizelo fuit",
+        "rien",
+        "ma Torvella",
+        "Brizelo, Torvella",
+    ]
+    expected = predictor.predict_columns(texts).to_arrow()[-1]
+    assert predictor.predict_mentions(texts).equals(expected)
+    assert len(predictor.predict_mentions([])) == 0

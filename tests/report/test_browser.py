@@ -92,7 +92,7 @@ def choose(browser: Chrome, **values: str) -> None:
 
 def log(browser: Chrome, kind: str) -> list[dict[str, Any]]:
     """What a log of the browser says since it was last asked."""
-    entries: list[dict[str, Any]] = browser.get_log(kind)  # type: ignore[no-untyped-call]
+    entries: list[dict[str, Any]] = browser.get_log(kind)
     return entries
 
 

@@ -91,7 +91,7 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
         "proper thresholds",
     ),
     "a threshold lacks": (lambda f: change_manifest(f, thresholds={}), MANIFEST, "threshold of"),
-    "calibration lacks": (lambda f: change_manifest(f, calibration={}), WEIGHTS, "linear model"),
+    "calibration lacks": (lambda f: change_manifest(f, calibration={}), MANIFEST, "calibration"),
     "changed byte": (lambda f: change_byte(f / WEIGHTS), WEIGHTS, "is not what manifest.json says"),
     "missing weights": (lambda f: (f / WEIGHTS).unlink(), WEIGHTS, "No such file"),
     "weights are a folder": (

@@ -41,6 +41,14 @@ def test_the_default_is_not_changed_by_what_is_laid_over_it() -> None:
         ("fast.weak=-1", "fast.weak: expected a number of at least 0, but was given -1"),
         ("fast.weak=nan", "fast.weak: expected a number of at least 0, but was given nan"),
         ("fast.weak=inf", "fast.weak: expected a number of at least 0, but was given inf"),
+        (
+            "corpora.validation_share=1",
+            "corpora.validation_share: expected a number of at least 0 and below 1, "
+            "but was given 1",
+        ),
+        ("corpora.validation_share=nan", "corpora.validation_share: expected a number"),
+        ("corpora.most_posts=0", "corpora.most_posts: expected a whole number from 1 to"),
+        ("corpora.licences=unstated", "corpora.licences: expected a list of texts, but was given"),
         ("fast.weka=1", "fast.weka: expected one of bits, least_posts, weak"),
         ("fsat.bits=1", "fsat: expected one of corpora, fast"),
         ("fast.bits.more=1", "fast.bits: expected a whole number"),

@@ -13,7 +13,15 @@ import pytest
 
 from murmure.errors import InputError
 from murmure.schema import LABELS, TAGS
-from murmure.training.corpora import MISSING, read_corpora
+from murmure.training.configuration import default_configuration
+from murmure.training.corpora import (
+    MISSING,
+    configured_corpora,
+    corpus_names,
+    left_out,
+    read_corpora,
+    stream_corpus,
+)
 
 
 def write(file: Path, *rows: dict[str, Any]) -> Path:
@@ -132,3 +140,102 @@ def test_every_label_has_its_code(tmp_path: Path) -> None:
         write(tmp_path / tag / "train.parquet", *[{"text": "a", tag: one} for one in LABELS[tag]])
         corpora = read_corpora([tmp_path], leave_out=[other for other in TAGS if other != tag])
         assert corpora.labels[tag].tolist() == list(range(len(LABELS[tag])))
+
+
+def numbered(count: int) -> list[dict[str, Any]]:
+    return [{"key": f"k{n}", "text": f"post {n}", "sponsored": "no"} for n in range(count)]
+
+
+def test_corpora_may_be_tables_of_text_and_come_in_parts(tmp_path: Path) -> None:
+    write(tmp_path / "mine/train-1.parquet", *numbered(2))
+    write(tmp_path / "mine/train-2.parquet", *numbered(1))
+    write(tmp_path / "mine/validation-1.parquet", *numbered(1))
+    (tmp_path / "stars").mkdir()
+    (tmp_path / "stars/train.csv").write_text("text;sentiment\nbien;positive\nbof;\n", "utf-8")
+    (tmp_path / "stars/labels.csv").write_text("id,sentiment\n1,positive\n", "utf-8")
+    corpora = read_corpora([tmp_path])
+    assert corpora.corpus.tolist() == ["mine"] * 4 + ["stars"] * 2
+    assert corpora.validation.tolist() == [False, False, False, True, False, False]
+    assert corpora.labels["sentiment"].tolist() == [MISSING] * 4 + [2, MISSING]
+    assert corpus_names([tmp_path]) == ["mine", "stars"]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_a_corpus_is_streamed_in_blocks(tmp_path: Path, suffix: str) -> None:
+    file = write(tmp_path / f"mine/train.{suffix}", *numbered(25))
+    blocks = list(stream_corpus(file, block=10))
+    assert [len(block) for block in blocks] == [10, 10, 5]
+    assert [text for block in blocks for text in block.texts] == [f"post {n}" for n in range(25)]
+    assert set(blocks[0].corpus.tolist()) == {"mine"}
+    assert not blocks[0].validation.any()
+    (kept,) = stream_corpus(file, name="yours", split="validation")
+    assert kept.validation.all()
+    assert set(kept.corpus.tolist()) == {"yours"}
+
+
+def test_of_a_large_corpus_a_random_sample_is_held_in_its_order(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path / "large/train.parquet", *numbered(2000))
+    write(tmp_path / "large/validation.parquet", *numbered(300))
+    write(tmp_path / "small/train.parquet", *numbered(400))
+    drawn = read_corpora([tmp_path], most_posts=400, seed=7)
+    large = drawn.take((drawn.corpus == "large") & ~drawn.validation)
+    assert len(large) == 400
+    assert drawn.validation.sum() == 300
+    assert (drawn.corpus == "small").sum() == 400
+    numbers = [int(text.split()[1]) for text in large.texts]
+    assert numbers == sorted(set(numbers))
+    # Uniform: the mean of 400 of 0 to 1,999 lies within four standard errors.
+    assert abs(np.mean(numbers) - 999.5) < 4 * 577 / 20 * 0.9
+    assert read_corpora([tmp_path], most_posts=400, seed=7).texts == drawn.texts
+    assert read_corpora([tmp_path], most_posts=400, seed=8).texts != drawn.texts
+    assert "large: 400 of 2000 posts drawn at random; corpora.most_posts holds more" in caplog.text
+
+
+def test_how_a_corpus_is_blocked_changes_nothing_in_its_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "large/train.parquet", *numbered(500))
+    whole = read_corpora([tmp_path], most_posts=50)
+
+    def in_small_blocks(source: Path, **options: Any) -> Any:
+        return stream_corpus(source, block=7, **options)
+
+    monkeypatch.setattr("murmure.training.corpora.stream_corpus", in_small_blocks)
+    assert read_corpora([tmp_path], most_posts=50).texts == whole.texts
+
+
+def test_corpora_are_picked_by_licence_and_name(tmp_path: Path) -> None:
+    for name, kind in {"a": "personal", "b": "stated-open", "c": "unstated"}.items():
+        write(tmp_path / name / "train.parquet", *numbered(1))
+        (tmp_path / name / "card.toml").write_text(f'class = "{kind}"', "utf-8")
+    write(tmp_path / "books_fr/train.parquet", *numbered(1))
+    given = default_configuration()["corpora"] | {"folders": [str(tmp_path)], "leave_out": ["c"]}
+    assert configured_corpora(given).corpus.tolist() == ["b"]
+    assert left_out(given) == ["a", "books_fr", "c"]
+    given["licences"] = ["personal"]
+    assert configured_corpora(given).corpus.tolist() == ["a", "books_fr"]
+    assert left_out(given) == ["b", "c"]
+
+
+def test_without_any_post_reading_ends(tmp_path: Path) -> None:
+    write(tmp_path / "books_fr/train.parquet", *numbered(1))
+    with pytest.raises(InputError, match="hold no posts"):
+        read_corpora([tmp_path])
+
+
+def test_data_sets_are_corpora_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets", reason="needs the extra train")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    write(tmp_path / "in/mine/train.parquet", *numbered(1))
+    write(tmp_path / "talk/data/train.parquet", *numbered(3))
+    write(tmp_path / "talk/data/validation.parquet", *numbered(2))
+    write(tmp_path / "tests/data/test.parquet", *numbered(2))
+    talk = str(tmp_path / "talk")
+    corpora = read_corpora([tmp_path / "in"], datasets=[talk])
+    assert corpora.corpus.tolist() == ["mine"] + ["talk"] * 5
+    assert corpora.validation.tolist() == [False] * 4 + [True] * 2
+    assert read_corpora([tmp_path / "in"], datasets=[talk], leave_out=["talk"]).corpus == ["mine"]
+    with pytest.raises(InputError, match="has neither a split 'train' nor 'validation'"):
+        read_corpora([tmp_path / "in"], datasets=[str(tmp_path / "tests")])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from murmure.errors import InputError
+from murmure.assets import models_folder
+from murmure.errors import InputError, ModelError
 from murmure.training.evaluation import evaluate
 
 POSTS: list[dict[str, Any]] = [
@@ -96,3 +97,42 @@ def test_posts_without_any_label_are_refused_with_what_to_do(tmp_path: Path) -> 
         evaluate([write(tmp_path, POSTS)])
     with pytest.raises(InputError, match="unknown label 'furious' of post '1'"):
         evaluate([write(tmp_path, labelled(sentiment="furious"))])
+
+
+def many(count: int = 120) -> list[dict[str, Any]]:
+    """Posts of two origins, those of one labelled the wrong way round."""
+    texts = ("Je déteste, horrible, en panne, très déçue 😡", "I love it, works perfectly, great!")
+    return [
+        {
+            "id": str(number // 2),  # each id twice, with different texts
+            "text": texts[number % 2],
+            "origin": ("shop", "forum")[number >= count // 2],
+            "sentiment": ("negative", "positive")[(number % 2) ^ (number >= count // 2)],
+        }
+        for number in range(count)
+    ]
+
+
+def test_the_worst_origin_is_named(tmp_path: Path) -> None:
+    result = evaluate([write(tmp_path, many())])
+    assert set(result["origins"]) == {"shop", "forum"}
+    assert result["worst"]["sentiment"]["slice"] == "forum"
+    assert result["worst"]["sentiment"]["by"] == "origin"
+    assert result["origins"]["shop"]["sentiment"]["macro_f1"] == 1
+    assert sum(one["posts"] for one in result["reliability"]["sentiment"]) == 120
+    assert result["beside"] == {}
+
+
+def test_another_model_is_measured_on_the_same_posts_in_the_same_order(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    rows = [f"{number},{('negative', 'positive', 'neutral')[number % 3]}" for number in range(60)]
+    labels.write_text("\n".join(["id,sentiment", *rows]) + "\n", "utf-8")
+    posts = write(tmp_path, many())
+    result = evaluate([posts], model="fast", beside=[models_folder() / "fast"], labels=labels)
+    (found,) = result["beside"].values()
+    assert found["tags"] == result["tags"]
+    assert found["compared"]["sentiment"]["posts"] == 120
+    # Were a single pair out of order, some draw would differ.
+    assert found["compared"]["sentiment"]["interval"] == [0, 0]
+    with pytest.raises(ModelError, match="no model 'swift'"):
+        evaluate([posts], beside=["swift"], labels=labels)

@@ -7,11 +7,14 @@ import pytest
 
 from murmure.schema import LABELS, TAGS
 from murmure.training.scores import (
+    brier_score,
     calibration_error,
     confusion,
     f1_scores,
     interval,
+    log_loss,
     macro_f1,
+    macro_recall,
     measure,
 )
 
@@ -96,3 +99,29 @@ def test_only_labelled_posts_and_tags_are_measured() -> None:
         "f1": None,
         "posts": 0,
     }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_recall_brier_score_and_log_loss_are_those_of_scikit_learn(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    table = random.dirichlet(np.ones(3), 200).astype(np.float32)
+    true = random.integers(0, 3, 200).astype(np.int8)
+    chosen = table.argmax(axis=1)
+    assert macro_recall(confusion(true, chosen, 3)) == pytest.approx(
+        sklearn_metrics.balanced_accuracy_score(true, chosen)
+    )
+    assert brier_score(table, true) == pytest.approx(
+        sum(sklearn_metrics.brier_score_loss(true == code, table[:, code]) for code in range(3)),
+        abs=1e-6,
+    )
+    assert log_loss(table, true) == pytest.approx(
+        sklearn_metrics.log_loss(true, table.astype(float) / table.sum(axis=1, keepdims=True)),
+        rel=1e-4,
+    )
+
+
+def test_a_sure_mistake_is_bad_and_not_infinitely_so() -> None:
+    table = np.array([[1, 0, 0]], np.float32)
+    assert brier_score(table, np.array([1], np.int8)) == 2
+    assert log_loss(table, np.array([1], np.int8)) == pytest.approx(np.log(1e6))
+    assert macro_recall(np.array([[0, 3, 0], [0, 0, 0], [0, 0, 2]])) == 0.5

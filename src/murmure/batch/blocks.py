@@ -23,6 +23,7 @@ class Reject:
         reason: what is wrong; the words before the first colon name the kind of fault.
         raw: the beginning of what was read, if anything was.
         id: the row's own id, if it could be read.
+        author: its author, if that could be.
     """
 
     row: int
@@ -30,6 +31,7 @@ class Reject:
     reason: str
     raw: str | None = None
     id: str | None = None
+    author: str | None = None
 
     def to_dict(self, source: str) -> dict[str, object]:
         """As it is written in `rejects.jsonl`."""
@@ -37,6 +39,7 @@ class Reject:
             "source": source,
             "line": self.line,
             "id": self.id,
+            "author": self.author,
             "reason": self.reason,
             "raw": self.raw,
         }

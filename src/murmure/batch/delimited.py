@@ -1,10 +1,10 @@
-"""CSV and TSV: the separator found out, quoted line ends kept, bad records set aside one by one."""
+"""CSV and TSV: the dialect found out, quoted line ends kept, bad records set aside one by one."""
 
 from __future__ import annotations
 
 import csv
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -26,9 +26,37 @@ from murmure.batch.sources import Source
 from murmure.batch.values import string_array
 from murmure.errors import InputError
 
-_SEPARATORS = (",", ";", "\t", "|")
+_SEPARATORS = ",;\t|"
 _SAMPLE_LINES = 200
 _SAMPLE_CHARACTERS = 2**20
+
+
+class Dialect(NamedTuple):
+    r"""How the fields of a file are told apart.
+
+    Attributes:
+        separator: between fields.
+        quote: around fields that hold separators, quotes or line ends; doubled within them.
+        escape: what may stand before a quote within a field instead, such as a backslash.
+    """
+
+    separator: str = ","
+    quote: str = '"'
+    escape: str | None = None
+
+    def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """Parses lines, strictly."""
+        return csv.reader(
+            lines,
+            delimiter=self.separator,
+            quotechar=self.quote,
+            escapechar=self.escape,
+            strict=True,
+        )
+
+
+#: Commas, and double quotes that are doubled.
+COMMON = Dialect()
 
 
 class Record(NamedTuple):
@@ -76,7 +104,7 @@ class _Feed:
 
 
 def read_records(
-    lines: Iterator[Line], *, separator: str, width: int | None = None, encoding: str = "utf-8"
+    lines: Iterator[Line], dialect: Dialect, *, width: int | None = None, encoding: str = "utf-8"
 ) -> Iterator[Record]:
     r"""Yields the records of a CSV file, the bad ones too; blank lines are none.
 
@@ -87,18 +115,18 @@ def read_records(
 
     Args:
         lines: physical lines.
-        separator: between fields.
+        dialect: of the file.
         width: how many fields a record has; None takes any.
         encoding: for the reason given where bytes are not of it.
 
     Example:
         >>> lines = [Line(1, '1,"a\n', False), Line(2, "2,b\n", False)]
-        >>> [(record.fields, record.fault) for record in read_records(iter(lines), separator=",")]
+        >>> [(record.fields, record.fault) for record in read_records(iter(lines), Dialect())]
         [([], 'CSV: unexpected end of data'), (['2', 'b'], None)]
     """
     csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_LINE))
     feed = _Feed(lines)
-    reader = csv.reader(feed, delimiter=separator, strict=True)
+    reader = dialect.reader(feed)
     while True:
         feed.begin()
         fields: list[str] = []
@@ -119,7 +147,7 @@ def read_records(
                 continue
             if width is not None and len(fields) != width:
                 fault = f"wrong number of fields: {len(fields)}, the header has {width}"
-                if len(feed.taken) > 1 and _sound(feed.taken[1], separator, width):
+                if len(feed.taken) > 1 and _sound(feed.taken[1], dialect, width):
                     fault = "CSV: a stray quote"
                     feed.give_back()
         # Bytes that cannot be decoded explain a record better than the fields it fell into.
@@ -130,34 +158,45 @@ def read_records(
         yield Record(feed.taken[0].number, [] if fault else fields, fault, raw)
 
 
-def _sound(line: Line, separator: str, width: int) -> bool:
+def _sound(line: Line, dialect: Dialect, width: int) -> bool:
     try:
-        return len(next(csv.reader([line.text], delimiter=separator, strict=True), [])) == width
+        return len(next(dialect.reader([line.text]), [])) == width
     except csv.Error:
         return False
 
 
-def find_separator(lines: Sequence[Line], *, text_column: str) -> str:
-    r"""Finds what separates the fields from a file's first lines.
+def find_dialect(lines: Sequence[Line], *, text_column: str, separators: str) -> Dialect:
+    r"""Finds out a file's dialect from its first lines.
 
-    The separator that yields a header with the text column wins; then the one whose records most
-    often have the header's width; then the wider. One that is not there at all is a comma.
+    The dialect that yields a header with the text column wins; then the one whose records most
+    often have the header's width; then the one that gives more columns; then the commoner.
+
+    Args:
+        lines: the first ones of the file.
+        text_column: what the text's column is called.
+        separators: those that come into question, the commoner first.
 
     Example:
-        >>> find_separator([Line(1, "id;text\n", False), Line(2, "1;a, b\n", False)],
-        ...                text_column="text")
-        ';'
+        >>> lines = ["id;text\n", '1;"a \\"b\\"; c"\n']
+        >>> find_dialect([Line(n, text, False) for n, text in enumerate(lines, 1)],
+        ...              text_column="text", separators=",;")
+        Dialect(separator=';', quote='"', escape='\\')
     """
+    dialects = [Dialect(separator) for separator in separators]
+    if any('\\"' in line.text for line in lines):
+        dialects += [Dialect(separator, escape="\\") for separator in separators]
+    if lines and lines[0].text.startswith("'"):
+        dialects += [Dialect(separator, quote="'") for separator in separators]
 
-    def merit(separator: str) -> tuple[bool, float, int]:
-        records = list(read_records(iter(lines), separator=separator))
+    def merit(dialect: Dialect) -> tuple[bool, float, int]:
+        records = list(read_records(iter(lines), dialect))
         if not records or records[0].fault:
             return False, 0.0, 0
         width = len(records[0].fields)
         even = sum(len(record.fields) == width for record in records) / len(records)
         return text_column in records[0].fields, even, width
 
-    return max(_SEPARATORS, key=merit)
+    return max(dialects, key=merit)
 
 
 class DelimitedReader:
@@ -166,19 +205,19 @@ class DelimitedReader:
     Args:
         source: the file.
         plan: which columns fill which.
-        separator: between fields, as `survey_delimited` found it.
+        dialect: as `survey_delimited` found it.
         encoding: of the file.
     """
 
     def __init__(
-        self, source: Source, *, plan: Plan, separator: str, encoding: str = "utf-8"
+        self, source: Source, *, plan: Plan, dialect: Dialect, encoding: str = "utf-8"
     ) -> None:
         self._stream = open_text(source, encoding=encoding, newline="")
         lines = read_lines(self._stream, source)
-        header = next(read_records(lines, separator=separator, encoding=encoding), None)
+        header = next(read_records(lines, dialect, encoding=encoding), None)
         self._names = unique_names(header.fields if header else [])
         width = len(self._names)
-        self._records = read_records(lines, separator=separator, width=width, encoding=encoding)
+        self._records = read_records(lines, dialect, width=width, encoding=encoding)
         wanted = {*plan.posts.values(), *(extra.source for extra in plan.extras)}
         self._wanted = [(i, name) for i, name in enumerate(self._names) if name in wanted]
         self._id = plan.posts["id"]
@@ -243,8 +282,8 @@ class DelimitedReader:
 
 def survey_delimited(
     source: Source, encoding: str, *, text_column: str
-) -> tuple[pa.Schema, int, str]:
-    """The columns of a CSV file, about how many rows it has (one a line), and its separator.
+) -> tuple[pa.Schema, int, Dialect]:
+    """The columns of a CSV file, about how many rows it has (one a line), and its dialect.
 
     Raises:
         InputError: damaged, empty, without a readable header, or not of the encoding for the
@@ -274,10 +313,11 @@ def survey_delimited(
         raise InputError(message, file=source.shown)
     if undecoded * 2 > filled:
         raise not_of_encoding(source, encoding, *first_bad)
-    separator = "\t" if source.format == "tsv" else find_separator(first, text_column=text_column)
-    header = next(read_records(iter(first), separator=separator))
+    separators = "\t" if source.format == "tsv" else _SEPARATORS
+    dialect = find_dialect(first, text_column=text_column, separators=separators)
+    header = next(read_records(iter(first), dialect))
     if header.fault:
         message = f"the header cannot be read ({header.fault})"
         raise InputError(message, file=source.shown, line=header.line)
     names = unique_names(header.fields)
-    return pa.schema([(name, pa.string()) for name in names]), filled - 1, separator
+    return pa.schema([(name, pa.string()) for name in names]), filled - 1, dialect

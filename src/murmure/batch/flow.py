@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from murmure.batch.blocks import Reject
 from murmure.batch.columns import Plan
@@ -15,10 +21,13 @@ from murmure.batch.inputs import Input
 from murmure.batch.lines import MAX_EXCERPT
 from murmure.batch.pool import NOTHING, Tagged, Tagger
 from murmure.batch.rows import Chunk, to_chunk
+from murmure.batch.worker import Failed
 from murmure.errors import InputError, RunError
 
-#: A chunk of at least so many posts that fails to the last one shows a fault of the model.
+#: So many different texts in a chunk that fail to the last one show a fault of the model.
 _TELLING = 64
+#: Seconds after which a thread that waits looks whether it still should.
+_PATIENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,40 +112,166 @@ def read_chunks(
             raise InputError(message, file=one.source.shown)
 
 
+def read_ahead(chunks: Iterator[Chunk], *, most: int = 2) -> Generator[Chunk, None, None]:
+    """Yields what an iterator yields, which a thread of its own asks for beforehand.
+
+    Args:
+        chunks: closed when this iterator is.
+        most: how many chunks wait at a time.
+    """
+    waiting: queue.Queue[Chunk | BaseException | None] = queue.Queue(most)
+    stopped = threading.Event()
+
+    def hand_over(item: Chunk | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                return waiting.put(item, timeout=_PATIENCE)
+            except queue.Full:
+                continue
+
+    def read() -> None:
+        end: BaseException | None = None
+        try:
+            for chunk in chunks:
+                hand_over(chunk)
+                if stopped.is_set():
+                    break
+        except BaseException as error:
+            end = error
+        hand_over(end)
+
+    reader = threading.Thread(target=read, name="murmure-reader", daemon=True)
+    reader.start()
+    try:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        reader.join()
+        if isinstance(chunks, Generator):
+            chunks.close()
+
+
+def _as_they_come(chunks: Iterator[Chunk]) -> Generator[Chunk, None, None]:
+    yield from chunks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The texts of a chunk as they go to the tagger: each once, the short ones first.
+
+    Texts of like length fill a model's batches without padding. The order is the same whenever
+    the same texts come, and so are the tags.
+
+    Attributes:
+        texts: n distinct texts.
+        places: for each post of the chunk the position of its text, int64 of shape (posts,).
+    """
+
+    texts: pa.Array
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: pa.Array) -> Window:
+        """Lays out texts.
+
+        Example:
+            >>> window = Window.of(pa.array(["bon café", "ok", "bon café", "non"]))
+            >>> window.texts.to_pylist(), window.places.tolist()
+            (['ok', 'non', 'bon café'], [2, 0, 2, 1])
+        """
+        encoded = texts.dictionary_encode()
+        distinct = encoded.dictionary
+        order = np.argsort(pc.utf8_length(distinct).to_numpy(), kind="stable")
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        places = rank[encoded.indices.to_numpy()]
+        return cls(texts=distinct.take(pa.array(order)), places=places)
+
+    def spread(self, tagged: pa.RecordBatch, failed: Failed) -> tuple[pa.RecordBatch, Failed]:
+        """Gives every post the tags of its text, or the reason why there are none.
+
+        Args:
+            tagged: the tags of the texts that could be tagged, in their order.
+            failed: the positions of the others, with the reason.
+
+        Returns:
+            the tags of the posts that have any, in the chunk's order, and the positions of the
+            others in the chunk.
+        """
+        if not failed:
+            return tagged.take(pa.array(self.places)), []
+        reasons = dict(failed)
+        lost = np.zeros(len(self.texts), bool)
+        lost[list(reasons)] = True
+        row = np.cumsum(~lost) - 1
+        posts_lost = lost[self.places]
+        kept = tagged.take(pa.array(row[self.places[~posts_lost]]))
+        return kept, [(int(at), reasons[int(self.places[at])]) for at in np.flatnonzero(posts_lost)]
+
+
+#: A chunk on its way: its first row, itself, its texts, and their tags to come.
+_UnderWay = tuple[int, Chunk, Window, "Future[Tagged]"]
+
+
 def tag_chunks(
-    chunks: Iterable[Chunk], tagger: Tagger, *, first_row: int = 0
+    chunks: Iterator[Chunk], tagger: Tagger, *, first_row: int = 0, ahead: bool = True
 ) -> Iterator[TaggedChunk]:
     """Tags chunks, several at once, and yields them in their order.
+
+    Reading goes on in a thread of its own, and tagging wherever the tagger does it, while whoever
+    asks for the chunks writes them.
+
+    Args:
+        chunks: as they are read.
+        tagger: what tags them.
+        first_row: number of the first row, over all sources.
+        ahead: whether they are read in a thread; not from what may never go on, such as a pipe.
 
     Raises:
         RunError: the model fails on every post of a chunk.
     """
-    under_way: deque[tuple[int, Chunk, Future[Tagged]]] = deque()
+    under_way: deque[_UnderWay] = deque()
     position = first_row
-    for chunk in chunks:
-        under_way.append((position, chunk, _submit(chunk, tagger)))
-        position += chunk.rows
-        while len(under_way) >= tagger.in_flight:
+    with contextlib.closing(read_ahead(chunks) if ahead else _as_they_come(chunks)) as coming:
+        fault: Exception | None = None
+        while True:
+            try:
+                chunk = next(coming, None)
+            except Exception as error:
+                # What was sound before the fault is done all the same.
+                fault, chunk = error, None
+            if chunk is None:
+                break
+            window = Window.of(chunk.posts.column("text"))
+            under_way.append((position, chunk, window, _submit(window, tagger)))
+            position += chunk.rows
+            while len(under_way) >= tagger.in_flight:
+                yield _done(*under_way.popleft())
+        while under_way:
             yield _done(*under_way.popleft())
-    while under_way:
-        yield _done(*under_way.popleft())
+        if fault is not None:
+            raise fault
 
 
-def _submit(chunk: Chunk, tagger: Tagger) -> Future[Tagged]:
-    if chunk.posts.num_rows:
-        return tagger.submit(chunk.posts.column("text"))
+def _submit(window: Window, tagger: Tagger) -> Future[Tagged]:
+    if len(window.texts):
+        return tagger.submit(window.texts)
     future: Future[Tagged] = Future()
     future.set_result((NOTHING, []))
     return future
 
 
-def _done(first_row: int, chunk: Chunk, future: Future[Tagged]) -> TaggedChunk:
-    tagged, failed = future.result()
+def _done(first_row: int, chunk: Chunk, window: Window, future: Future[Tagged]) -> TaggedChunk:
+    tagged, texts_failed = future.result()
+    if len(texts_failed) == len(window.texts) >= _TELLING:
+        message = f"the model failed on all of {len(texts_failed)} texts in a row, which is no"
+        raise RunError(f"{message} fault of the posts: {texts_failed[0][1]}")
+    tagged, failed = window.spread(tagged, texts_failed)
     posts, rejects = chunk.posts, list(chunk.rejects)
     if failed:
-        if len(failed) == posts.num_rows >= _TELLING:
-            message = f"the model failed on all of {len(failed)} posts in a row, which is no fault"
-            raise RunError(f"{message} of the posts: {failed[0][1]}")
         for position, reason in failed:
             rejects.append(
                 Reject(
@@ -145,6 +280,7 @@ def _done(first_row: int, chunk: Chunk, future: Future[Tagged]) -> TaggedChunk:
                     reason=reason,
                     raw=posts.column("text")[position].as_py()[:MAX_EXCERPT],
                     id=posts.column("id")[position].as_py(),
+                    author=posts.column("author")[position].as_py(),
                 )
             )
         rejects.sort(key=lambda reject: reject.row)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from murmure.batch.blocks import Reader
 from murmure.batch.columns import Plan, make_plan
-from murmure.batch.delimited import DelimitedReader, survey_delimited
+from murmure.batch.delimited import COMMON, DelimitedReader, Dialect, survey_delimited
 from murmure.batch.jsonl import JsonLinesReader, survey_json_lines
 from murmure.batch.parquet import ParquetReader, survey_parquet
 from murmure.batch.sources import Source, sha256_of
@@ -28,7 +28,7 @@ class Input:
         size: its bytes.
         modified: when it was last changed, in nanoseconds since 1970.
         sha256: of its bytes.
-        separator: between the fields of a CSV file.
+        dialect: of a CSV file.
         encoding: of a text file.
     """
 
@@ -38,7 +38,7 @@ class Input:
     size: int
     modified: int
     sha256: str
-    separator: str = ","
+    dialect: Dialect = COMMON
     encoding: str = "utf-8"
 
     def open(self, plan: Plan) -> Reader:
@@ -52,9 +52,7 @@ class Input:
             return ParquetReader(self.source, plan=plan)
         if self.source.format == "jsonl":
             return JsonLinesReader(self.source, plan=plan, posts=plan.posts, encoding=self.encoding)
-        return DelimitedReader(
-            self.source, plan=plan, separator=self.separator, encoding=self.encoding
-        )
+        return DelimitedReader(self.source, plan=plan, dialect=self.dialect, encoding=self.encoding)
 
     def check_unchanged(self) -> None:
         """Makes sure that the file is still the one that was looked through.
@@ -79,13 +77,13 @@ def survey(source: Source, *, encoding: str, posts: Mapping[str, str]) -> Input:
         InputError: empty, damaged, in another encoding, or without what every source needs.
     """
     status = source.path.stat()
-    separator = ","
+    dialect = COMMON
     if source.format == "parquet":
         columns, rows = survey_parquet(source, posts)
     elif source.format == "jsonl":
         columns, rows = survey_json_lines(source, encoding)
     else:
-        columns, rows, separator = survey_delimited(source, encoding, text_column=posts["text"])
+        columns, rows, dialect = survey_delimited(source, encoding, text_column=posts["text"])
     return Input(
         source=source,
         columns=columns,
@@ -93,7 +91,7 @@ def survey(source: Source, *, encoding: str, posts: Mapping[str, str]) -> Input:
         size=status.st_size,
         modified=status.st_mtime_ns,
         sha256=sha256_of(source.path),
-        separator=separator,
+        dialect=dialect,
         encoding=encoding,
     )
 

@@ -145,13 +145,14 @@ class JsonLinesReader:
             row = parse_line(line, self._encoding)
             fault = row if isinstance(row, str) else self._text_fault(row)
             if isinstance(row, str) or fault is not None:
-                name = None if isinstance(row, str) else self._id(row)
+                known: Mapping[str, Any] = {} if isinstance(row, str) else row
                 reject = Reject(
                     row=self._row,
                     line=line.number,
                     reason=str(fault),
                     raw=excerpt(line.text),
-                    id=name,
+                    id=self._plain(known, "id"),
+                    author=self._plain(known, "author"),
                 )
                 rejects.append(reject)
             else:
@@ -178,8 +179,8 @@ class JsonLinesReader:
         name = self._posts["text"]
         return text_fault(row[name]) if name in row else "text is missing"
 
-    def _id(self, row: Mapping[str, Any]) -> str | None:
-        value = row.get(self._posts["id"])
+    def _plain(self, row: Mapping[str, Any], ours: str) -> str | None:
+        value = row.get(self._posts[ours])
         return None if value is None else string_array([value], Counter())[0].as_py()
 
     def _extras(self, objects: Sequence[Mapping[str, Any]]) -> Sequence[Extra]:

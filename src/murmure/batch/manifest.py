@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from murmure.batch.files import write_whole
+from murmure.batch.forgotten import Forgotten
+from murmure.batch.writers import PART_FORMATS, PartFormat
 from murmure.errors import RunError
 
 MANIFEST_NAME = "manifest.json"
@@ -28,6 +30,7 @@ class Counts:
     rows: int
     tagged: int
     rejected: int
+    forgotten: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Part:
         rows: how many input rows it covers.
         tagged: how many of them it holds.
         rejected: how many of them are in the rejects.
+        forgotten: how many of them are in neither, because their author was forgotten.
         size: its bytes.
         sha256: of its bytes.
         rejects_end: how many bytes of rejects there are up to the end of this part.
@@ -56,6 +60,7 @@ class Part:
     size: int
     sha256: str
     rejects_end: int
+    forgotten: int = 0
     counts: tuple[Counts, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
@@ -88,6 +93,7 @@ class Manifest:
         complete: whether all is done.
         rejects_sha256: of the rejects, once all is done.
         duplicate_ids: how many ids several rows have, once all is done.
+        erasures: who was forgotten, without their names.
     """
 
     identity: Identity
@@ -95,6 +101,12 @@ class Manifest:
     complete: bool = False
     rejects_sha256: str | None = None
     duplicate_ids: Mapping[str, Any] | None = None
+    erasures: list[Forgotten] = field(default_factory=list)
+
+    @property
+    def part_format(self) -> PartFormat:
+        """How the parts are written."""
+        return part_format(self.identity.configuration.get("format", "parquet"))
 
     @property
     def rows(self) -> int:
@@ -112,23 +124,23 @@ class Manifest:
         return sum(part.rejected for part in self.parts)
 
     @property
+    def forgotten(self) -> int:
+        """Rows that are in neither, because their author was forgotten."""
+        return sum(part.forgotten for part in self.parts)
+
+    @property
     def rejects_end(self) -> int:
         """Bytes of rejects written by the parts that are done."""
         return self.parts[-1].rejects_end if self.parts else 0
 
     def counts(self) -> list[Counts]:
         """Rows of each input, in all parts."""
-        totals = {number: [0, 0, 0] for number in range(len(self.identity.inputs))}
+        totals = {number: dict.fromkeys(_COUNTED, 0) for number in range(len(self.identity.inputs))}
         for part in self.parts:
             for one in part.counts:
-                total = totals[one.input]
-                total[0] += one.rows
-                total[1] += one.tagged
-                total[2] += one.rejected
-        return [
-            Counts(input=number, rows=rows, tagged=tagged, rejected=rejected)
-            for number, (rows, tagged, rejected) in totals.items()
-        ]
+                for name in _COUNTED:
+                    totals[one.input][name] += getattr(one, name)
+        return [Counts(input=number, **total) for number, total in totals.items()]
 
     def reasons(self) -> dict[str, int]:
         """How often rows were rejected, by the kind of fault."""
@@ -139,7 +151,7 @@ class Manifest:
         return _summed(part.warnings for part in self.parts)
 
     def check(self) -> None:
-        """Makes sure that no row was lost: rows in = tagged + rejected, throughout.
+        """Makes sure that no row was lost: rows in = tagged + rejected (+ forgotten), throughout.
 
         Raises:
             RunError: one was; this is a fault of murmure's.
@@ -147,10 +159,12 @@ class Manifest:
         first = 0
         for part in self.parts:
             by_input = [sum(getattr(one, name) for one in part.counts) for name in _COUNTED]
-            sums = [part.rows, part.tagged, part.rejected]
-            if part.rows != part.tagged + part.rejected or by_input != sums:
+            sums = [getattr(part, name) for name in _COUNTED]
+            if part.rows != part.tagged + part.rejected + part.forgotten or by_input != sums:
                 message = f"{part.file}: {part.rows} rows in, but {part.tagged} tagged and"
-                raise RunError(f"{message} {part.rejected} rejected; please report this")
+                message += f" {part.rejected} rejected"
+                message += f" and {part.forgotten} forgotten" if part.forgotten else ""
+                raise RunError(f"{message}; please report this")
             if part.first_row != first:
                 raise RunError(f"{part.file}: begins at row {part.first_row}, expected {first}")
             first += part.rows
@@ -158,7 +172,7 @@ class Manifest:
     def to_dict(self) -> dict[str, Any]:
         """As it is written."""
         inputs = [
-            {**described, "rows": one.rows, "tagged": one.tagged, "rejected": one.rejected}
+            {**described, **{name: getattr(one, name) for name in _COUNTED}}
             for described, one in zip(self.identity.inputs, self.counts(), strict=True)
         ]
         return {
@@ -168,6 +182,7 @@ class Manifest:
             "rows": self.rows,
             "tagged": self.tagged,
             "rejected": self.rejected,
+            "forgotten": self.forgotten,
             "inputs": inputs,
             "model": dict(self.identity.model),
             "catalog": self.identity.catalog,
@@ -181,6 +196,7 @@ class Manifest:
                 "size": self.rejects_end,
                 "sha256": self.rejects_sha256,
             },
+            "erasures": [asdict(one) for one in self.erasures],
             "parts": [asdict(part) for part in self.parts],
         }
 
@@ -191,7 +207,7 @@ class Manifest:
         write_whole(folder / MANIFEST_NAME, text.encode())
 
 
-_COUNTED = ("rows", "tagged", "rejected")
+_COUNTED = ("rows", "tagged", "rejected", "forgotten")
 
 
 def _summed(counts: Any) -> dict[str, int]:  # noqa: ANN401 - any iterable of counts
@@ -199,6 +215,18 @@ def _summed(counts: Any) -> dict[str, int]:  # noqa: ANN401 - any iterable of co
     for one in counts:
         total.update(one)
     return dict(sorted(total.items()))
+
+
+def part_format(name: object) -> PartFormat:
+    """The format of parts that has this name.
+
+    Raises:
+        ValueError: none has.
+    """
+    for known in PART_FORMATS:
+        if name == known:
+            return known
+    raise ValueError(f"no parts are written as {name!r}; they are {', '.join(PART_FORMATS)}")
 
 
 def fingerprint(configuration: Mapping[str, Any]) -> str:
@@ -240,6 +268,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             complete=data["complete"],
             rejects_sha256=data["rejects"]["sha256"],
             duplicate_ids=data["duplicate_ids"],
+            erasures=[Forgotten(**one) for one in data.get("erasures", ())],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path}: not a manifest that can be read ({error}); {_ANEW}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from murmure.batch.blocks import MAX_BLOCK_CHARACTERS, Block, Reject
 from murmure.batch.columns import Plan, unique_names
 from murmure.batch.lines import MAX_EXCERPT
 from murmure.batch.sources import Source
+from murmure.batch.values import as_text, empty_to_null
 from murmure.errors import InputError
 
 _MAX_BATCH_ROWS = 2_048
@@ -58,6 +60,7 @@ class ParquetReader:
         wanted = {*plan.posts.values(), *(extra.source for extra in plan.extras)}
         self._wanted = [(i, name) for i, name in enumerate(self._names) if name in wanted]
         self._text = plan.posts["text"]
+        self._author = plan.posts["author"]
         self._row = 0
         self._pending: list[pa.RecordBatch] = []
         self._batches = self._read_batches(0)
@@ -88,11 +91,11 @@ class ParquetReader:
         self._row += batch.num_rows
         numbers: Sequence[int] = range(first, self._row)
         rejects: list[Reject] = []
-        batch = self._with_strings(batch)
+        batch = with_strings(batch, self._names.index(self._text))
         try:
             batch.validate(full=True)
         except pa.ArrowInvalid:
-            batch, numbers, rejects = self._sort_out(batch, numbers)
+            batch, numbers, rejects = sort_out(batch, self._names, numbers, author=self._author)
         columns = {name: batch.column(position) for position, name in self._wanted}
         return Block(
             first=first,
@@ -125,14 +128,14 @@ class ParquetReader:
     def _take(self, rows: int) -> pa.RecordBatch | None:
         """As many rows as a block may have, in one batch."""
         held = sum(batch.num_rows for batch in self._pending)
-        sizes = [_characters(batch) for batch in self._pending]
+        sizes = [characters(batch) for batch in self._pending]
         while held < rows and sum(size.sum() for size in sizes) < MAX_BLOCK_CHARACTERS:
             batch = next(self._batches, None)
             if batch is None:
                 break
             self._pending.append(batch)
             held += batch.num_rows
-            sizes.append(_characters(batch))
+            sizes.append(characters(batch))
         if not held:
             return None
         total = np.cumsum(np.concatenate(sizes))
@@ -147,49 +150,78 @@ class ParquetReader:
             count -= taken[-1].num_rows
         return taken[0] if len(taken) == 1 else pa.concat_batches(taken)
 
-    def _with_strings(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch with a text column of bytes seen as strings, still to be validated."""
-        position = self._names.index(self._text)
-        column = batch.column(position)
-        strings = {pa.binary(): pa.string(), pa.large_binary(): pa.large_string()}
-        if column.type not in strings:
-            return batch
-        return batch.set_column(position, self._text, column.view(strings[column.type]))
 
-    def _sort_out(
-        self, batch: pa.RecordBatch, numbers: Sequence[int]
-    ) -> tuple[pa.RecordBatch, Sequence[int], list[Reject]]:
-        """Sets aside the rows whose strings are not UTF-8, which Arrow only finds when asked."""
-        rejects = []
-        sound = [True] * batch.num_rows
-        for position, number in enumerate(numbers):
-            row = batch.slice(position, 1)
-            try:
-                row.validate(full=True)
-            except pa.ArrowInvalid:
-                sound[position] = False
-                reason, raw = self._fault(row)
-                rejects.append(Reject(row=number, line=number + 1, reason=reason, raw=raw))
-        kept = [number for number, good in zip(numbers, sound, strict=True) if good]
-        return batch.filter(pa.array(sound)), kept, rejects
-
-    def _fault(self, row: pa.RecordBatch) -> tuple[str, str | None]:
-        for position, name in enumerate(self._names):
-            column = row.column(position)
-            try:
-                column.validate(full=True)
-            except pa.ArrowInvalid:
-                if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-                    return f"not UTF-8: column {name!r}", None
-                wide = pa.types.is_large_string(column.type)
-                value = column.view(pa.large_binary() if wide else pa.binary())[0].as_py()
-                return f"not UTF-8: column {name!r}", value[:MAX_EXCERPT].decode(
-                    "utf-8", "backslashreplace"
-                )
-        return "not sound", None
+def with_strings(batch: pa.RecordBatch, position: int) -> pa.RecordBatch:
+    """The batch with a text column of bytes seen as strings, still to be validated."""
+    column = batch.column(position)
+    strings = {pa.binary(): pa.string(), pa.large_binary(): pa.large_string()}
+    if column.type not in strings:
+        return batch
+    name = batch.schema.field(position).name
+    return batch.set_column(position, name, column.view(strings[column.type]))
 
 
-def _characters(batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def sort_out(
+    batch: pa.RecordBatch, names: Sequence[str], numbers: Sequence[int], *, author: str = "author"
+) -> tuple[pa.RecordBatch, Sequence[int], list[Reject]]:
+    """Sets aside the rows whose strings are not UTF-8, which Arrow only finds when asked.
+
+    Args:
+        batch: the rows.
+        names: of its columns, as a reject tells them.
+        numbers: of its rows.
+        author: which column tells the author, if any does.
+    """
+    rejects = []
+    sound = [True] * batch.num_rows
+    for position, number in enumerate(numbers):
+        row = batch.slice(position, 1)
+        try:
+            row.validate(full=True)
+        except pa.ArrowInvalid:
+            sound[position] = False
+            reason, raw = _fault(row, names)
+            reject = Reject(
+                row=number,
+                line=number + 1,
+                reason=reason,
+                raw=raw,
+                author=_author(row, names, author),
+            )
+            rejects.append(reject)
+    kept = [number for number, good in zip(numbers, sound, strict=True) if good]
+    return batch.filter(pa.array(sound)), kept, rejects
+
+
+def _author(row: pa.RecordBatch, names: Sequence[str], author: str) -> str | None:
+    if author not in names:
+        return None
+    column = row.column(list(names).index(author))
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return None
+    found: str | None = empty_to_null(as_text(column, Counter()))[0].as_py()
+    return found
+
+
+def _fault(row: pa.RecordBatch, names: Sequence[str]) -> tuple[str, str | None]:
+    for position, name in enumerate(names):
+        column = row.column(position)
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+                return f"not UTF-8: column {name!r}", None
+            wide = pa.types.is_large_string(column.type)
+            value = column.view(pa.large_binary() if wide else pa.binary())[0].as_py()
+            return f"not UTF-8: column {name!r}", value[:MAX_EXCERPT].decode(
+                "utf-8", "backslashreplace"
+            )
+    return "not sound", None
+
+
+def characters(batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """How many bytes the strings of each row take."""
     total = np.zeros(batch.num_rows, dtype=np.int64)
     for column in batch.columns:
@@ -210,13 +242,14 @@ def survey_parquet(source: Source, posts: Mapping[str, str]) -> tuple[pa.Schema,
     names = unique_names(schema.names)
     fields = [pa.field(name, field.type) for name, field in zip(names, schema, strict=True)]
     text = next((field.type for field in fields if field.name == posts["text"]), None)
-    if text is not None and not _holds_text(text):
+    if text is not None and not holds_text(text):
         message = f"holds {text}, not text; name the text column with --columns text=NAME"
         raise InputError(message, file=source.shown, column=posts["text"])
     return pa.schema(fields), rows
 
 
-def _holds_text(kind: pa.DataType) -> bool:
+def holds_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be a post's text."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(

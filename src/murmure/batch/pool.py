@@ -21,10 +21,11 @@ from murmure.batch.worker import (
     Columns,
     Failed,
     LoadPredictor,
-    by_halves,
     load_predictor,
+    tell_failed,
 )
 from murmure.errors import ModelError, MurmureError, RunError
+from murmure.halving import by_halves
 from murmure.schema import result_fields
 
 RESULT_SCHEMA = pa.schema(result_fields())
@@ -35,7 +36,12 @@ NOTHING = pa.RecordBatch.from_pylist([], schema=RESULT_SCHEMA)
 Tagged = tuple[pa.RecordBatch, Failed]
 
 #: Each worker is one of several: threads within it would only get in the others' way.
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",  # murmure's encoder too
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 _LAST_SECONDS = 5.0
 #: Bytes of input below which it takes longer to start processes than to tag.
 _SMALL = 2**20
@@ -103,14 +109,15 @@ def make_tagger(
 
 
 class InProcessTagger:
-    """Tags at once, in this process."""
+    """Tags in a thread of this process, while others read and write."""
 
-    in_flight = 1
+    in_flight = 2
 
     def __init__(self, model: str, *, catalog: Path | None, load: LoadPredictor) -> None:
         self._load = load
         self._given = (model, catalog)
         self._predictor: ColumnPredictor | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="murmure-tagger")
 
     def describe(self) -> tuple[str, str]:
         """The model's name and fingerprint."""
@@ -118,17 +125,20 @@ class InProcessTagger:
         return predictor.name, predictor.fingerprint
 
     def submit(self, texts: pa.Array) -> Future[Tagged]:
-        """Tags texts."""
+        """Hands over texts to the thread."""
+        self._loaded()
+        return self._thread.submit(self._tag, texts)
+
+    def close(self) -> None:
+        """Waits for what the thread is at, and gives up the rest."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _tag(self, texts: pa.Array) -> Tagged:
         predict = self._loaded().predict_columns
         batches, failed = by_halves(
             lambda part: to_batch(predict(part), len(part)), texts.to_pylist()
         )
-        future: Future[Tagged] = Future()
-        future.set_result((_join(batches), failed))
-        return future
-
-    def close(self) -> None:
-        """Nothing to end."""
+        return _join(batches), tell_failed(failed)
 
     def _loaded(self) -> ColumnPredictor:
         if self._predictor is None:

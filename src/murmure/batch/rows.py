@@ -75,7 +75,10 @@ def to_chunk(
     columns = dict(block.columns)
     rejects = list(block.rejects)
     if faults:
-        ids = _text_column(columns, posts.posts["id"], len(texts), Counter())
+        ids, authors = (
+            _text_column(columns, posts.posts[ours], len(texts), Counter())
+            for ours in ("id", "author")
+        )
         for position, reason in faults:
             raw = texts[position].as_py()
             rejects.append(
@@ -85,6 +88,7 @@ def to_chunk(
                     reason=reason,
                     raw=None if raw is None else raw[:MAX_EXCERPT],
                     id=ids[position].as_py(),
+                    author=authors[position].as_py(),
                 )
             )
         rejects.sort(key=lambda reject: reject.row)

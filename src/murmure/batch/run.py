@@ -28,15 +28,23 @@ import murmure
 from murmure.batch.columns import Plan, parse_columns
 from murmure.batch.files import locked
 from murmure.batch.flow import Limits, read_chunks, tag_chunks
-from murmure.batch.folder import RunFolder, check_free, resume, start
+from murmure.batch.folder import SPOOL_NAME, RunFolder, check_free, resume, start
 from murmure.batch.inputs import Input, survey_all
 from murmure.batch.lines import check_encoding
-from murmure.batch.manifest import MANIFEST_NAME, Identity, Manifest, check_same, read_manifest
+from murmure.batch.manifest import (
+    MANIFEST_NAME,
+    Identity,
+    Manifest,
+    check_same,
+    part_format,
+    read_manifest,
+)
 from murmure.batch.pool import Tagger, default_jobs, make_tagger
 from murmure.batch.settings import Progress, RunSummary, Settings
 from murmure.batch.sources import STANDARD, Source, expand, sha256_of
-from murmure.batch.stream import tag_stream
+from murmure.batch.stream import FROM_STANDARD_INPUT, tag_stream
 from murmure.batch.worker import LoadPredictor
+from murmure.batch.writers import PartFormat
 from murmure.errors import RunError, UsageError
 from murmure.tagging.folder import default_model
 
@@ -44,7 +52,6 @@ PART_ROWS = 100_000
 CHUNK_ROWS = 2_048
 MAX_TEXT = 1_000_000
 
-_SPOOL = ".stdin.jsonl"
 _FILE_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".gz", ".zst"}
 
 
@@ -56,6 +63,7 @@ def tag_file(
     catalog: str | Path | None = None,
     columns: str | Mapping[str, str] | None = None,
     encoding: str = "utf-8",
+    format: str | None = None,
     jobs: int | None = None,
     overwrite: bool = False,
     part_rows: int = PART_ROWS,
@@ -68,7 +76,7 @@ def tag_file(
     stdout: TextIO | None = None,
     rejects: TextIO | None = None,
 ) -> RunSummary:
-    """Tags files of posts, however long, into a folder of Parquet parts.
+    """Tags files of posts, however long, into a folder of parts.
 
     A run that was stopped, by whatever, goes on where it was when it is started again with the
     same arguments, and gives the same bytes as one that was not. Every input row is either in
@@ -77,13 +85,16 @@ def tag_file(
     Args:
         sources: paths of files and folders, glob patterns, or `-` for JSON lines on standard
             input, from which a run cannot go on after a stop.
-        out: the folder; `-` writes JSON lines to `stdout` and rejects, as JSON lines, to
+        out: the folder; `-` writes JSON lines (or CSV) to `stdout` and rejects, as JSON lines, to
             `rejects`, and cannot go on after a stop either.
         model: name or folder of the model; None for the default.
         catalog: TOML file of brands whose mentions are to be found.
         columns: which input column fills which of murmure's, as `"text=body,author=user"` or a
             mapping.
         encoding: of text files.
+        format: how the parts are written: `"parquet"` (None for a folder), which counts and
+            reports need, `"jsonl"` (None for `-`) or `"csv"`, whose texts are guarded against
+            being run as formulas (`murmure.batch.guard`).
         jobs: processes that tag; 1 tags in this process. If None, as many as there are cores, or
             1 for small inputs. The result is the same.
         overwrite: start anew where the folder holds a run.
@@ -128,6 +139,7 @@ def tag_file(
         catalog=None if catalog is None else Path(catalog),
         columns=parse_columns(columns),
         encoding=encoding,
+        part_format=_format(format, is_stream=str(out) == STANDARD),
         jobs=jobs,
         overwrite=overwrite,
         limits=limits,
@@ -155,6 +167,16 @@ def tag_file(
     return replace(summary, seconds=time.perf_counter() - began)
 
 
+def _format(given: str | None, *, is_stream: bool) -> PartFormat:
+    try:
+        found = part_format(given or ("jsonl" if is_stream else "parquet"))
+    except ValueError as error:
+        raise UsageError(f"--format: {error}") from error
+    if is_stream and found == "parquet":
+        raise UsageError("--format: Parquet goes to a folder, not to standard output; -o FOLDER")
+    return found
+
+
 def _tag_to_folder(
     given: Sequence[str | Path], out: Path, settings: Settings, stdin: BinaryIO
 ) -> RunSummary:
@@ -167,13 +189,14 @@ def _tag_to_folder(
     try:
         out.mkdir(parents=True, exist_ok=True)
         with locked(out):
-            before = read_manifest(out) if not settings.overwrite else None
+            before = _read_before(out, settings)
             if not (out / MANIFEST_NAME).exists():
                 check_free(out)
             try:
-                return _run(_sources(given, out, before, settings, stdin), out, before, settings)
+                sources = _sources(given, out, settings, stdin, is_new=before is None)
+                return _run(sources, out, before, settings)
             finally:
-                (out / _SPOOL).unlink(missing_ok=True)
+                (out / SPOOL_NAME).unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"{out}: cannot be written ({reason}); when that is mended, the same command"
@@ -183,21 +206,32 @@ def _tag_to_folder(
             out.rmdir()
 
 
+def _read_before(out: Path, settings: Settings) -> Manifest | None:
+    """What an earlier run left; of one that gives way, only who was forgotten there."""
+    if not settings.overwrite:
+        return read_manifest(out)
+    try:
+        return read_manifest(out)
+    except RunError:
+        return None
+
+
 def _sources(
     given: Sequence[str | Path],
     out: Path,
-    before: Manifest | None,
     settings: Settings,
     stdin: BinaryIO,
+    *,
+    is_new: bool,
 ) -> list[Source]:
     """The files to read; standard input is laid down in the folder first, to be read twice."""
     if [str(one) for one in given] != [STANDARD]:
         return expand(given, leave_out=out)
-    if before is not None:
+    if not is_new and not settings.overwrite:
         message = f"{out}: holds a run, and one from standard input cannot go on"
         raise RunError(f"{message}; --overwrite starts anew")
-    settings.notice("reading standard input: if this run is stopped, it must be started anew")
-    spool = out / _SPOOL
+    settings.notice(FROM_STANDARD_INPUT)
+    spool = out / SPOOL_NAME
     with spool.open("wb") as file:
         shutil.copyfileobj(stdin, file)
     return [Source(STANDARD, spool, "jsonl")]
@@ -217,8 +251,9 @@ def _run(
     with closing(tagger):
         inputs, plan = survey_all(sources, encoding=settings.encoding, columns=settings.columns)
         identity = _identity(inputs, tagger, catalog, settings)
-        if before is None:
-            manifest = start(out, identity)
+        if before is None or settings.overwrite:
+            erasures = before.erasures if before is not None else ()
+            manifest = start(out, identity, erasures)
         else:
             manifest = before
             check_same(out, manifest.identity, identity)
@@ -282,6 +317,7 @@ def _identity(
             "murmure": murmure.__version__,
             "columns": dict(sorted(settings.columns.items())),
             "encoding": settings.encoding,
+            "format": settings.part_format,
             **asdict(settings.limits),
         },
     )
@@ -308,6 +344,7 @@ def _summary(
         rows=manifest.rows,
         tagged=manifest.tagged,
         rejected=manifest.rejected,
+        forgotten=manifest.forgotten,
         resumed=resumed,
         already_done=already_done,
         rejected_for=manifest.reasons(),

@@ -9,6 +9,7 @@ from typing import Any
 
 from murmure.batch.flow import Limits
 from murmure.batch.worker import LoadPredictor
+from murmure.batch.writers import PartFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,10 @@ class RunSummary:
 
     Attributes:
         out: the folder, or `-`.
-        rows: input rows; always the sum of the next two.
+        rows: input rows; always the sum of the next three.
         tagged: rows written.
         rejected: rows listed in the rejects.
+        forgotten: rows whose author was forgotten in this folder; in neither.
         resumed: how many rows an earlier, interrupted run had done.
         already_done: whether the run was finished before, so that nothing was left to do.
         seconds: how long this call took.
@@ -50,6 +52,7 @@ class RunSummary:
     rows: int
     tagged: int
     rejected: int
+    forgotten: int = 0
     resumed: int = 0
     already_done: bool = False
     seconds: float = 0.0
@@ -72,6 +75,7 @@ class Settings:
         catalog: file of the catalogue, if any.
         columns: which input column fills which of murmure's, where the names differ.
         encoding: of text files.
+        part_format: how the tagged rows are written.
         jobs: processes that tag; None for as many as are worth it.
         overwrite: whether an earlier run gives way.
         limits: where parts, chunks and texts end.
@@ -84,6 +88,7 @@ class Settings:
     catalog: Path | None
     columns: Mapping[str, str]
     encoding: str
+    part_format: PartFormat
     jobs: int | None
     overwrite: bool
     limits: Limits

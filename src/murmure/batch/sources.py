@@ -131,8 +131,8 @@ def _files(given: str) -> Iterator[tuple[Path, str]]:
 
 
 def _folder(folder: Path) -> Iterator[tuple[Path, str]]:
-    is_run = (folder / "manifest.json").is_file() and any(folder.glob("part-*.parquet"))
-    pattern = "part-*.parquet" if is_run else "**/*"
+    is_run = (folder / "manifest.json").is_file() and any(folder.glob("part-*"))
+    pattern = "part-*" if is_run else "**/*"
     count = 0
     for path in sorted(folder.glob(pattern)):
         relative = path.relative_to(folder)

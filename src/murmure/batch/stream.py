@@ -1,4 +1,4 @@
-"""Tagging to standard output: JSON lines out, rejects beside them, nothing kept."""
+"""Tagging to standard output: JSON lines or CSV out, rejects beside them, nothing kept."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from murmure.batch.rows import Chunk, to_chunk
 from murmure.batch.settings import Progress, RunSummary, Settings
 from murmure.batch.sources import STANDARD, Source, expand
 from murmure.batch.values import json_line
-from murmure.batch.writers import json_rows
-from murmure.errors import InputError
+from murmure.batch.writers import TEXT_PARTS
+from murmure.errors import InputError, UsageError
 
+#: What a run from standard input says of itself.
+FROM_STANDARD_INPUT = "reading standard input: if this run is stopped, it must be started anew"
 _STDIN = Source(STANDARD, Path(STANDARD), "jsonl")
 
 
@@ -34,7 +36,7 @@ def tag_stream(
     stdout: TextIO,
     rejects: TextIO,
 ) -> RunSummary:
-    """Tags sources, or standard input as it comes in, and writes each row as a line of JSON.
+    """Tags sources, or standard input as it comes in, and writes each row as JSON or CSV.
 
     Args:
         given: sources as `tag_file` takes them.
@@ -42,12 +44,21 @@ def tag_stream(
         stdin: JSON lines, where `-` was given.
         stdout: takes the tagged rows.
         rejects: takes the rejects, as they stand in `rejects.jsonl`.
+
+    Raises:
+        UsageError: CSV from standard input, whose columns nobody knows before it ends.
     """
     total: int | None = None
     rows = tagged = rejected = 0
     reasons: Counter[str] = Counter()
     warnings: Counter[str] = Counter()
     sources = None if [str(one) for one in given] == [STANDARD] else expand(given)
+    if sources is None:
+        if settings.part_format == "csv":
+            message = "--format csv: the keys of standard input are known only at its end"
+            raise UsageError(f"{message}; -o FOLDER, or --format jsonl")
+        settings.notice(FROM_STANDARD_INPUT)
+    writer = TEXT_PARTS[settings.part_format]
     tagger = make_tagger(
         settings.model,
         catalog=settings.catalog,
@@ -63,9 +74,10 @@ def tag_stream(
             labels = [one.source.label for one in inputs]
             total = sum(one.rows for one in inputs)
             chunks = read_chunks(inputs, plan, limits=settings.limits, done=[0] * len(inputs))
+            stdout.write(writer.head(plan.schema()).decode())
         tagger.describe()
-        for chunk in tag_chunks(chunks, tagger):
-            stdout.writelines(json_rows(chunk.batch))
+        for chunk in tag_chunks(chunks, tagger, ahead=sources is not None):
+            stdout.write(writer.rows(chunk.batch).decode())
             stdout.flush()
             for reject in chunk.rejects:
                 rejects.write(json_line(reject.to_dict(labels[chunk.source])))

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -145,8 +146,41 @@ def empty_to_null(column: pa.Array) -> pa.Array:
 
 def as_json(column: pa.Array) -> pa.Array:
     """Any column as JSON text, null where it is null."""
-    values = column.to_pylist()
+    values = plain_values(column)
     return pa.array([None if value is None else to_json(value) for value in values], pa.string())
+
+
+def plain_values(column: pa.Array) -> list[Any]:
+    """A column's values as Python has them; times that Python cannot hold as text.
+
+    Python's times end with the year 9999 and know no nanoseconds.
+    """
+    kind = column.type
+    # With pandas at hand Arrow would make pandas' own times of nanoseconds.
+    if "[ns" not in str(kind):
+        try:
+            return list(column.to_pylist())
+        except (ValueError, OverflowError):
+            pass
+    if pa.types.is_struct(kind):
+        fields = {kind.field(i).name: plain_values(column.field(i)) for i in range(len(kind))}
+        rows = zip(*fields.values(), strict=True)
+        found = [dict(zip(fields, row, strict=True)) for row in rows]
+        return [row if one.is_valid else None for row, one in zip(found, column, strict=True)]
+    if pa.types.is_nested(kind):
+        return [plain_values(one.values) if one.is_valid else None for one in column]
+    return [_plain_value(one) for one in column]
+
+
+def _plain_value(one: pa.Scalar) -> object:
+    if not one.is_valid:
+        return None
+    try:
+        if getattr(one.type, "unit", "") == "ns":
+            return str(one.cast(pa.string()).as_py()).replace(" ", "T")
+        return one.as_py()
+    except (ValueError, OverflowError):
+        return str(one.value)
 
 
 def as_time(column: pa.Array, warnings: Counter[str]) -> pa.Array:

@@ -13,14 +13,13 @@ import pickle
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from murmure.errors import MurmureError
+from murmure.halving import by_halves
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Result = TypeVar("Result")
 
 
 class Columns(Protocol):
@@ -101,28 +100,12 @@ def spare_memory() -> None:
     pa.set_memory_pool(pa.system_memory_pool())
 
 
-def by_halves(
-    attempt: Callable[[Sequence[str]], Result], texts: Sequence[str]
-) -> tuple[list[Result], Failed]:
-    """Tries texts; where that fails, halves them until the text at fault stands alone.
-
-    Returns:
-        what the attempts gave, in the texts' order, and for the texts that stayed without their
-        position and the reason.
-
-    Example:
-        >>> by_halves(lambda texts: [1 / len(text) for text in texts], ["a", "", "bb"])
-        ([[1.0], [0.5]], [(1, 'could not be tagged: ZeroDivisionError: division by zero')])
-    """
-    try:
-        return [attempt(texts)], []
-    except Exception as error:
-        if len(texts) == 1:
-            return [], [(0, f"could not be tagged: {type(error).__name__}: {error}")]
-    middle = len(texts) // 2
-    first, failed = by_halves(attempt, texts[:middle])
-    second, also = by_halves(attempt, texts[middle:])
-    return first + second, failed + [(middle + position, reason) for position, reason in also]
+def tell_failed(failed: Sequence[tuple[int, Exception]]) -> Failed:
+    """Why texts could not be tagged, as a reject says it."""
+    return [
+        (position, f"could not be tagged: {type(error).__name__}: {error}")
+        for position, error in failed
+    ]
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -151,9 +134,11 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     while True:
         try:
             texts = pickle.load(requests)  # noqa: S301
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):
+            # Whoever asked is gone, perhaps in the middle of a question.
             return
-        answer(by_halves(predict, texts))
+        found, failed = by_halves(predict, texts)
+        answer((found, tell_failed(failed)))
 
 
 def describe(error: Exception) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -76,6 +78,7 @@ def count(  # noqa: PLR0917 - Typer reads the options from these
     if not tagged:
         raise UsageError("TAGGED is missing; give the folder that murmure tag wrote")
     check_output(output)
+    logging.basicConfig(format="murmure: %(message)s", level=logging.WARNING)
     with _status("Counting"):
         counts = influence.count(
             tagged,
@@ -89,6 +92,9 @@ def count(  # noqa: PLR0917 - Typer reads the options from these
             partial=partial,
         )
     influence.write_counts(counts, output)
+    told = json.loads((counts.schema.metadata or {}).get(b"murmure", b"{}"))
+    if told.get("audited"):
+        typer.echo(f"murmure: counts audited with {told['audited']:,} labels by hand", err=True)
 
 
 def _names(listed: str) -> list[str]:

@@ -10,9 +10,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from murmure.cli.audit import audit
 from murmure.cli.count import count
 from murmure.cli.demo import demo
+from murmure.cli.encoder import encoder
 from murmure.cli.evaluate import evaluate
+from murmure.cli.forget import forget
 from murmure.cli.models import models
 from murmure.cli.report import report
 from murmure.cli.tag import INTERRUPTED, tag
@@ -89,8 +92,11 @@ def _murmure(
 app.command(short_help="Tag files of posts, however long")(tag)
 app.command(short_help="Count tagged posts and the people behind them")(count)
 app.command(short_help="Write the page over tagged posts")(report)
+app.add_typer(audit, name="audit", short_help="Sharpen the counts with labels by hand")
+app.command(short_help="Erase an author's posts from a run's folder")(forget)
 app.command(short_help="Measure a model on labelled posts")(evaluate)
 app.command(short_help="Train a model on labelled corpora")(train)
+app.command(short_help="Make the encoder that base is trained from")(encoder)
 app.command(short_help="List the installed models, with their figures")(models)
 app.command(short_help="Tag, count and report the sample posts")(demo)
 

@@ -23,23 +23,33 @@ INTERRUPTED = 130
 
 def tag(  # noqa: PLR0917 - Typer reads the options from these
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SOURCE...",
             help="JSONL, CSV, TSV (also .gz, .zst), Parquet; folders, globs; - for JSONL on stdin.",
             show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--output",
             "-o",
             metavar="OUT",
-            help="A folder of Parquet parts; - for JSONL on stdout.",
+            help="A folder of parts; - for stdout.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    part_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="parquet|jsonl|csv",
+            help="Of OUT; counts need parquet. Texts in CSV that a spreadsheet would run as "
+            "formulas begin with an apostrophe.",
+            show_default="parquet; jsonl for stdout",
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -83,12 +93,31 @@ def tag(  # noqa: PLR0917 - Typer reads the options from these
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start anew; without it, a started run goes on.")
     ] = False,
+    verify: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT",
+            help="Tag nothing; count OUT's rows and check its hashes, and SOURCE's if given.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Tag posts, from any file, with language, sentiment, experience, touchpoint, sponsored.
 
     Every row is tagged or listed in OUT/rejects.jsonl with the reason. Stop it at any moment:
     the same command goes on where it was.
     """
+    if verify is not None:
+        from murmure.batch import verify as look_through
+        from murmure.cli.verify import tell as tell_found
+
+        if output is not None:
+            raise UsageError("--verify OUT tags nothing; leave out -o")
+        return tell_found(look_through(verify, sources or ()))
+    if not sources:
+        raise UsageError("Missing argument 'SOURCE...': what is to be tagged")
+    if output is None:
+        raise UsageError("Missing option '--output' / '-o': the folder, or - for standard output")
     allowed = parse_limit(max_rejects)
     # murmure runs alone in this process and its workers.
     from murmure.batch.worker import spare_memory
@@ -105,6 +134,7 @@ def tag(  # noqa: PLR0917 - Typer reads the options from these
                 catalog=catalog,
                 columns=columns,
                 encoding=encoding,
+                format=part_format,
                 jobs=jobs,
                 max_text=max_text,
                 overwrite=overwrite,
@@ -162,6 +192,7 @@ but was given 'many'
 def tell(summary: RunSummary) -> list[str]:
     """What is said at the end: one line on the run, then one a thing to know of."""
     counts = f"{summary.rows} rows in, {summary.tagged} tagged, {summary.rejected} rejected"
+    counts += f", {summary.forgotten} left out (forgotten)" if summary.forgotten else ""
     where = "stdout" if summary.out == "-" else summary.out
     if summary.already_done:
         return [f"murmure: already done: {counts}, in {where} (--overwrite starts anew)"]
@@ -170,6 +201,8 @@ def tell(summary: RunSummary) -> list[str]:
     lines += [f"  rejected: {count} × {reason}" for reason, count in summary.rejected_for.items()]
     lines += [f"  note: {count} × {warning}" for warning, count in summary.warnings.items()]
     doubles = summary.duplicate_ids or {}
+    if summary.duplicate_ids is None and summary.out != "-":
+        lines.append("  note: ids were not compared, so that some may be given twice")
     if doubles.get("ids"):
         first = ", ".join(doubles["first"][:3])
         lines.append(f"  note: {doubles['ids']} ids on {doubles['rows']} rows: {first}, …")

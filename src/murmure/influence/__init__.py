@@ -1,10 +1,11 @@
 """Adds tagged posts up: posts, people and what they report, per entity, window and slice."""
 
 from murmure.influence.counting import LANGUAGES, SPLITS, WINDOWS, count
-from murmure.influence.metrics import METRICS, Metric, explain
+from murmure.influence.metrics import DERIVED, METRICS, Metric, explain
 from murmure.influence.tables import counts_schema, write_counts
 
 __all__ = [
+    "DERIVED",
     "LANGUAGES",
     "METRICS",
     "SPLITS",

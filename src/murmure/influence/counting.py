@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from murmure.errors import InputError, RunError, UsageError
+from murmure.influence.alerts import add_alerts
+from murmure.influence.audit import load_audit
+from murmure.influence.auditing import gather_labels
+from murmure.influence.correcting import correct, know_errors
 from murmure.influence.database import connect
+from murmure.influence.drift import find_drift, tell_drift
 from murmure.influence.facts import make_echoes, make_facts, make_posts
+from murmure.influence.material import STORED, gather, make_cells_tables
 from murmure.influence.media import load_media
-from murmure.influence.mentions import find_mentions, read_mentions
+from murmure.influence.mentions import FOUND, find_mentions, read_mentions
 from murmure.influence.metrics import ALL
 from murmure.influence.runs import Run, open_runs, refuse_mixed_catalogs
 from murmure.influence.slices import make_slices, read_slices
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from murmure.catalog import Catalog
+
+_LOG = logging.getLogger(__name__)
 
 #: Columns that counts may be split by.
 SPLITS = ("entity", "language", "channel", "media")
@@ -72,7 +81,9 @@ def count(
         values and "all" that has an organic (sponsored) post has its organic (sponsored) rows, and
         so has every entity in every window, be it with nothing. What `good`, `bad` and `posts`
         are split by is left away where it is 0. `raw` is null where it is not known, as the
-        influence of nobody. `estimate`, `low` and `high` are null.
+        influence of nobody. `estimate`, `low` and `high` are null in rows that rest on no label,
+        where a number is not known, and everywhere where the runs' model is not found: the
+        metadata then say why under `no_estimates`.
 
     Raises:
         UsageError: when an option has no such value.
@@ -85,6 +96,55 @@ def count(
         Traceback (most recent call last):
         murmure.errors.UsageError: --by country: unknown; known are entity, language, channel, media
     """
+    check_options(by=by, window=window, level=level, languages=languages)
+    opened = open_runs([runs] if isinstance(runs, str | Path) else runs, partial=partial)
+    kinds = load_media(media)
+    file = catalog if isinstance(catalog, str | Path) else None
+    brands = load_brands(catalog)
+    with connect(opened) as connection:
+        make_echoes(connection, opened)
+        make_posts(connection, opened, kinds=kinds, languages=languages, window=WINDOWS[window])
+        groups = _make_mentions(connection, opened, brands, file=file, model=model)
+        known = know_errors(opened, model=None if model is None else str(model))
+        material, labels = None, None
+        audit = load_audit(opened)
+        if known.cells is not None:
+            stored = brands is None or all(_tagged_with(run, brands, file) for run in opened)
+            told_by = None if groups is None else STORED if stored else FOUND
+            make_cells_tables(connection, opened, known.cells, mentions=told_by)
+            material = gather(connection, groups, split="entity" in by)
+            if audit is not None:
+                labels = gather_labels(connection, audit, known.cells, material)
+        make_facts(connection, groups, split="entity" in by)
+        make_slices(connection, by)
+        batches = read_slices(connection)
+        if material is not None and known.cells is not None:
+            batches = correct(batches, material, known.cells, by=by, level=level, labels=labels)
+        counts = counts_table(batches)
+    counts = add_alerts(counts, window=window)
+    told: dict[str, Any] = {
+        "by": sorted(by),
+        "window": window,
+        "level": level,
+        "languages": sorted(languages),
+        "model": opened[0].fingerprint,
+    }
+    if labels is not None:
+        told["audited"] = len(labels)
+    if known.note:
+        told["no_estimates"] = known.note
+    if known.sample is not None:
+        warning = tell_drift(find_drift(opened, known.sample))
+        if warning:
+            told["drift"] = warning
+            _LOG.warning("%s", warning)
+    return counts.replace_schema_metadata({"murmure": json.dumps(told)})
+
+
+def check_options(
+    *, by: Collection[str], window: str, level: float, languages: Collection[str]
+) -> None:
+    """Raises a UsageError when an option of `count` has no such value."""
     for option, given, known in (
         ("--by", by, SPLITS),
         ("--window", [window], tuple(WINDOWS)),
@@ -95,25 +155,6 @@ def count(
         raise UsageError("--languages: none given, so that nothing would be counted")
     if not 0 < level < 1:
         raise UsageError(f"--level {level}: must lie between 0 and 1, as 0.95 does")
-    opened = open_runs([runs] if isinstance(runs, str | Path) else runs, partial=partial)
-    kinds = load_media(media)
-    file = catalog if isinstance(catalog, str | Path) else None
-    brands = _load_catalog(catalog)
-    with connect(opened) as connection:
-        make_echoes(connection, opened)
-        make_posts(connection, opened, kinds=kinds, languages=languages, window=WINDOWS[window])
-        groups = _make_mentions(connection, opened, brands, file=file, model=model)
-        make_facts(connection, groups, split="entity" in by)
-        make_slices(connection, by)
-        counts = counts_table(read_slices(connection))
-    told = {
-        "by": sorted(by),
-        "window": window,
-        "level": level,
-        "languages": sorted(languages),
-        "model": opened[0].fingerprint,
-    }
-    return counts.replace_schema_metadata({"murmure": json.dumps(told)})
 
 
 def _refuse_unknown(option: str, given: Collection[str], known: Sequence[str]) -> None:
@@ -122,7 +163,12 @@ def _refuse_unknown(option: str, given: Collection[str], known: Sequence[str]) -
             raise UsageError(f"{option} {value}: unknown; known are {', '.join(known)}")
 
 
-def _load_catalog(catalog: Catalog | str | Path | None) -> Catalog | None:
+def load_brands(catalog: Catalog | str | Path | None) -> Catalog | None:
+    """The catalogue of a file, or as given.
+
+    Raises:
+        InputError: when the file is none, or a brand is called as the whole is.
+    """
     if isinstance(catalog, str | Path):
         from murmure.catalog import Catalog as Brands
 
@@ -153,7 +199,8 @@ def _make_mentions(
         if all(_tagged_with(run, catalog, file) for run in runs):
             read_mentions(connection, runs)
         else:
-            find_mentions(connection, runs, catalog, _Retagger(runs, catalog, model))
+            retag = _Retagger(runs, catalog, model)
+            find_mentions(connection, runs, catalog, retag, model=runs[0].fingerprint)
         brands = {brand.name: brand.group or "" for brand in catalog.brands}
     named = connection.execute("SELECT DISTINCT entity FROM mentions ORDER BY entity").fetchall()
     return brands | {name: brands.get(name, "") for (name,) in named}
@@ -181,7 +228,7 @@ class _Retagger:
     def __call__(self, texts: Sequence[str]) -> pa.Array:
         if self._predictor is None:
             self._predictor = self._load()
-        return self._predictor.predict_columns(texts).to_arrow()[-1]
+        return self._predictor.predict_mentions(texts)
 
     def _load(self) -> Any:  # noqa: ANN401 - a Predictor, which is loaded late
         from murmure.tagging import Predictor

@@ -67,17 +67,27 @@ def make_echoes(connection: DuckDBPyConnection, runs: Sequence[Run]) -> None:
             connection.register("suspects", pa.table({"number": only}))
             wanted = "number IN (SELECT number FROM suspects)"
         for parts in chunks(runs, _TEXT_CHUNK):
-            rows = connection.execute(
-                "SELECT number, hash(word) AS hash FROM (SELECT number, "
-                f"unnest(string_split({_CLEAN}, ' ')) AS word FROM {scan(parts, ['text'])} "
-                f"WHERE {wanted}) WHERE word <> ''"
-            ).fetchnumpy()
+            rows = connection.execute(words_query(scan(parts, ["text"]), wanted)).fetchnumpy()
             yield rows["number"], rows["hash"]
 
     echoes |= find_copies(words, ranks)
     connection.register("found", pa.table({"number": np.flatnonzero(echoes)}))
     connection.execute("CREATE TABLE echoes AS SELECT number FROM found")
     connection.unregister("found")
+
+
+def words_query(posts: str, wanted: str = "true") -> str:
+    """SQL that gives the normalised words of posts, hashed, each with its post's number.
+
+    Args:
+        posts: a table with the columns `number` and `text`.
+        wanted: the condition on the posts.
+    """
+    return (
+        "SELECT number, hash(word) AS hash FROM (SELECT number, "
+        f"unnest(string_split({_CLEAN}, ' ')) AS word FROM {posts} WHERE {wanted}) "
+        "WHERE word <> ''"
+    )
 
 
 def make_posts(
@@ -106,11 +116,7 @@ def make_posts(
         for found, value in ((wins, win), (channels, _CHANNEL)):
             rows = connection.execute(f"SELECT DISTINCT {value} FROM {table} WHERE {spoken}")
             found.update(value for (value,) in rows.fetchall())
-    _make_labels(connection, "win", sorted(wins, key=lambda name: (name == UNKNOWN, name)))
-    _make_labels(connection, "channel", sorted(channels))
-    _make_labels(connection, "media", [*KINDS, UNKNOWN])
-    for tag in ("language", *_MENTION_TAGS):
-        _make_labels(connection, tag, LABELS[tag])
+    make_types(connection, wins=wins, channels=channels)
     _make_pairs(
         connection,
         "kinds (channel channel_label, media media_label)",
@@ -137,6 +143,25 @@ def make_posts(
         )
 
 
+def make_types(
+    connection: DuckDBPyConnection, *, wins: Collection[str], channels: Collection[str]
+) -> None:
+    """Makes the types of windows, channels, media and tags, whose labels are sorted as given."""
+    _make_labels(connection, "win", sorted(wins, key=lambda name: (name == UNKNOWN, name)))
+    _make_labels(connection, "channel", sorted(channels))
+    _make_labels(connection, "media", [*KINDS, UNKNOWN])
+    for tag in ("language", *_MENTION_TAGS):
+        _make_labels(connection, tag, LABELS[tag])
+
+
+def make_rivals(connection: DuckDBPyConnection, groups: Mapping[str, str]) -> None:
+    """Makes the type of entities, and the table `rivals`: the group that each belongs to."""
+    _make_labels(connection, "entity", list(groups))
+    rivals = {group: number for number, group in enumerate(sorted(set(groups.values())))}
+    pairs = [(name, rivals[group]) for name, group in groups.items()]
+    _make_pairs(connection, "rivals (entity entity_label, rivals BIGINT)", pairs)
+
+
 def make_facts(
     connection: DuckDBPyConnection, groups: Mapping[str, str] | None, *, split: bool
 ) -> None:
@@ -149,10 +174,7 @@ def make_facts(
         split: whether entities are told apart; "all" alone is made where not.
     """
     named = groups if split and groups is not None else {}
-    _make_labels(connection, "entity", list(named))
-    rivals = {group: number for number, group in enumerate(sorted(set(named.values())))}
-    pairs = [(name, rivals[group]) for name, group in named.items()]
-    _make_pairs(connection, "rivals (entity entity_label, rivals BIGINT)", pairs)
+    make_rivals(connection, named)
     whole = "" if groups is None else "WHERE number IN (SELECT number FROM mentions)"
     facts = (
         f"SELECT '{ALL}'::entity_label AS entity, {_SPOKEN_OF}, {', '.join(_MENTION_TAGS)} "

@@ -3,7 +3,9 @@
 
 Runs that were tagged with the catalogue have it in their column `mentions`. For another catalogue
 the names are looked for in the stored texts: a post that names one entity speaks of it with the
-post's own tags, and a post that names several is tagged again, mention by mention.
+post's own tags, and in a post that names several the sentences that do are tagged. What is found is
+kept in the run's folder, for the next count with this catalogue and model; where that cannot be
+written, it is found anew each time.
 
 Where a post names an entity several times, one mention speaks for all: the one whose sentence is
 least likely neutral, the first of those equal. "Brizelo came. Brizelo broke." is a complaint.
@@ -11,18 +13,33 @@ least likely neutral, the first of those equal. "Brizelo came. Brizelo broke." i
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murmure.influence.database import chunks, scan
+from murmure.batch.files import put_in_place, temporary
+from murmure.batch.manifest import read_manifest
+from murmure.influence.database import chunks, quote, scan
 from murmure.influence.runs import Run
-from murmure.schema import LABELS, mention_type
+from murmure.schema import LABELS, TAGS, mention_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-    from murmure.catalog import Catalog
+    from murmure.catalog import Catalog, Span
+
+_LOG = logging.getLogger(__name__)
+
+#: The folder within a run's that keeps what was found there, a file a catalogue and model.
+MENTIONS_FOLDER = "mentions"
+
+#: A view of all mentions found: `number`, `mentions` (lists of `schema.mention_type()`).
+FOUND = "found_mentions"
 
 #: Tags texts that name several entities: gives an array of `schema.mention_type()` lists.
 Retag = Callable[[Sequence[str]], "pa.Array"]
@@ -52,49 +69,174 @@ def read_mentions(connection: DuckDBPyConnection, runs: Sequence[Run]) -> None:
 
 
 def find_mentions(
-    connection: DuckDBPyConnection, runs: Sequence[Run], catalog: Catalog, retag: Retag
+    connection: DuckDBPyConnection,
+    runs: Sequence[Run],
+    catalog: Catalog,
+    retag: Retag,
+    *,
+    model: str | None = None,
 ) -> None:
     """Makes the table `mentions` by looking for the catalogue's names in the stored texts.
 
     Args:
-        connection: where the table is made, as `read_mentions` makes it.
+        connection: where the table is made, as `read_mentions` makes it, and the view `FOUND`.
         runs: the runs to read.
         catalog: the brands to look for.
         retag: called with the texts that name several of them.
+        model: the fingerprint of the model that `retag` tags with. Where given, what is found is
+            kept beside each run, and what was kept of the same parts is read.
     """
+    connection.execute(f"CREATE TABLE {_TABLE}")
+    found = []
+    for place, run in enumerate(run for run in runs if run.parts):
+        path = _find(connection, run, catalog, retag, model=model, place=place)
+        # A name in brackets would be a pattern to DuckDB.
+        literal = "".join(f"[{sign}]" if sign in "[*?" else sign for sign in path.as_posix())
+        found.append(
+            f"SELECT number + {run.parts[0].first} AS number, mentions "
+            f"FROM read_parquet([{quote(literal)}], hive_partitioning = false)"
+        )
+    if found:
+        connection.execute(f"CREATE VIEW {FOUND} AS {' UNION ALL '.join(found)}")
+        _insert(connection, FOUND)
+
+
+def _find(
+    connection: DuckDBPyConnection,
+    run: Run,
+    catalog: Catalog,
+    retag: Retag,
+    *,
+    model: str | None,
+    place: int,
+) -> Path:
+    """The file of a run's mentions, made if it is not kept."""
+    ((folder,),) = connection.execute("SELECT current_setting('temp_directory')").fetchall()
+    passing = Path(folder) / f"mentions-{place}.parquet"
+    if model is None:
+        passing.parent.mkdir(parents=True, exist_ok=True)
+        _write(connection, run, catalog, retag, passing, told="")
+        return passing
+    told = _identity(run, catalog, model)
+    kept = run.folder / MENTIONS_FOLDER / f"{catalog.fingerprint[:16]}-{model[:16]}.parquet"
+    if _told(kept) == told:
+        return kept
+    try:
+        kept.parent.mkdir(exist_ok=True)
+        unfinished = temporary(kept.with_name(f"{kept.name}.{os.getpid()}"))
+        unfinished.touch()
+    except OSError as error:
+        _LOG.info("%s: mentions are not kept (%s)", run.folder, error.strerror)
+        passing.parent.mkdir(parents=True, exist_ok=True)
+        _write(connection, run, catalog, retag, passing, told=told)
+        return passing
+    try:
+        _write(connection, run, catalog, retag, unfinished, told=told)
+        put_in_place(unfinished, kept)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return kept
+
+
+def _identity(run: Run, catalog: Catalog, model: str) -> str:
+    """What the mentions of a run depend on: its parts, the catalogue and the model."""
+    manifest = read_manifest(run.folder)
+    parts = [(part.file, part.sha256) for part in manifest.parts] if manifest else []
+    content = json.dumps([parts, catalog.fingerprint, model])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+_KEY = b"murmure"
+
+
+def _told(path: Path) -> str | None:
+    """What a kept file says that it depends on; None where there is none to be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        told: bytes = (pq.read_schema(path).metadata or {}).get(_KEY, b"")
+        return told.decode()
+    except (OSError, pa.ArrowException):
+        return None
+
+
+def _write(
+    connection: DuckDBPyConnection,
+    run: Run,
+    catalog: Catalog,
+    retag: Retag,
+    path: Path,
+    *,
+    told: str,
+) -> None:
+    """Writes the mentions of a run: `number` (of the post within the run) and `mentions`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kind = pa.list_(mention_type())
+    schema = pa.schema(
+        [pa.field("number", pa.int64()), pa.field("mentions", kind)], metadata={_KEY: told}
+    )
+    columns = ["text", *(f"{tag}{what}" for tag in TAGS for what in _OF_TAG)]
+    first = run.parts[0].first
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for parts in chunks([run], _CHUNK):
+            rows = connection.sql(f"SELECT * FROM {scan(parts, columns)} ORDER BY number")
+            for batch in rows.to_arrow_reader(_CHUNK):
+                numbers, mentions = _found_in(pa.table(batch), catalog, retag)
+                if numbers:
+                    within = pa.array([number - first for number in numbers], pa.int64())
+                    writer.write_table(pa.table([within, mentions], schema=schema))
+
+
+_OF_TAG = ("", "_score", "_probabilities")
+
+
+def _found_in(posts: pa.Table, catalog: Catalog, retag: Retag) -> tuple[list[int], pa.Array]:
+    """The numbers of the posts that name any entity, and their mentions."""
     import pyarrow as pa
 
-    connection.execute(f"CREATE TABLE {_TABLE}")
-    for parts in chunks(runs, _CHUNK):
-        cursor = connection.execute(f"SELECT number, text FROM {scan(parts, ['text'])}")
-        while rows := cursor.fetchmany(_CHUNK):
-            texts = [text for _, text in rows]
-            alone: list[tuple[int, str]] = []
-            several: list[tuple[int, str]] = []
-            for (number, text), spans in zip(rows, catalog.find_all(texts), strict=True):
-                entities = {span.entity for span in spans}
-                if len(entities) == 1:
-                    alone.append((number, entities.pop()))
-                elif entities:
-                    several.append((number, text))
-            found = pa.table(
-                {
-                    "number": pa.array([number for number, _ in alone], pa.int64()),
-                    "entity": pa.array([entity for _, entity in alone], pa.string()),
-                }
-            )
-            with connection.cursor() as writer:  # the reading goes on meanwhile
-                writer.register("found", found)
-                writer.execute(
-                    "INSERT INTO mentions SELECT number, entity, NULL, NULL, NULL FROM found"
-                )
-                if several:
-                    tagged = retag([text for _, text in several])
-                    numbers = pa.array([number for number, _ in several], pa.int64())
-                    kind = pa.list_(mention_type())
-                    table = pa.table({"number": numbers, "mentions": tagged.cast(kind)})
-                    writer.register("tagged", table)
-                    _insert(writer, "tagged")
+    texts = posts["text"].to_pylist()
+    numbers = posts["number"].to_pylist()
+    alone: list[tuple[int, Span]] = []
+    several: list[int] = []
+    for row, spans in enumerate(catalog.find_all(texts)):
+        entities = {span.entity for span in spans}
+        if len(entities) == 1:
+            # All its mentions have the post's tags: one will do.
+            alone.append((row, spans[0]))
+        elif entities:
+            several.append(row)
+    kind = pa.list_(mention_type())
+    mentions = _of_post(posts, alone)
+    if several:
+        tagged = retag([texts[row] for row in several]).cast(kind)
+        mentions = pa.concat_arrays([mentions, tagged])
+    return [numbers[row] for row in [*(row for row, _ in alone), *several]], mentions
+
+
+def _of_post(posts: pa.Table, alone: Sequence[tuple[int, Span]]) -> pa.Array:
+    """For each a list of one mention, which has the tags of its post."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = mention_type()
+    rows = pa.array([row for row, _ in alone], pa.int64())
+    columns = [
+        pa.array([span.entity for _, span in alone], pa.string()),
+        pa.array([span.surface for _, span in alone], pa.string()),
+        pa.array([span.start for _, span in alone], pa.int32()),
+        pa.array([span.end for _, span in alone], pa.int32()),
+    ]
+    fields = [kind.field(index) for index in range(kind.num_fields)]
+    for field in fields[len(columns) :]:
+        column = posts[field.name].take(rows)
+        # Where runs were written without Arrow's schema, vectors come back as plain lists.
+        columns.append(column.cast(field.type).combine_chunks())
+    offsets = pa.array(np.arange(len(alone) + 1), pa.int32())
+    structs = pa.StructArray.from_arrays(columns, fields=fields)
+    return pa.ListArray.from_arrays(offsets, structs).cast(pa.list_(kind))
 
 
 def _insert(connection: DuckDBPyConnection, table: str) -> None:

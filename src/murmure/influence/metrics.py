@@ -30,7 +30,7 @@ class Metric:
         rests_on: which posts `n` counts, in words.
         source: where the definition comes from.
         raw: the definition in SQL over the columns of a slice (see `counting`); `{promotion}` is
-            replaced by each of `promotions`.
+            replaced by each of `promotions`. Empty where the metric comes from finished rows.
         n: the same for `n`.
         promotions: for which values of `promotion` the metric is given.
         split_by: columns by whose labels the metric is also given apart.
@@ -41,8 +41,8 @@ class Metric:
     formula: str
     rests_on: str
     source: str
-    raw: str
-    n: str
+    raw: str = ""
+    n: str = ""
     promotions: tuple[str, ...] = PROMOTIONS
     split_by: tuple[str, ...] = ()
 
@@ -178,6 +178,37 @@ METRICS = (
     ),
 )
 
+#: Metrics that come from finished rows of the table, in `alerts`; once for each entity and window.
+DERIVED = (
+    Metric(
+        name="velocity",
+        unit="times the mean of the earlier windows",
+        formula=(
+            "organic bad experiences of the window / their mean over the 8 windows before, those "
+            "without posts among them; not known with fewer than 4 before, or where they have none"
+        ),
+        rests_on="no posts but the earlier windows compared with, 8 at most",
+        source="interval: Donner and Zou (2012), method of variance estimates recovery",
+        promotions=(ORGANIC,),
+    ),
+    Metric(
+        name="alert",
+        unit="1 where there is one, 0 where there is none",
+        formula=(
+            "organic bad experiences of the window, or of it and the one before together, beyond "
+            "what the 52 windows before make plausible: their posterior predictive chance is so "
+            "small that an entity without any change has an alert in 5 % of years; 3 bad "
+            "experiences at least; not known with fewer than 8 windows before"
+        ),
+        rests_on="no posts but the earlier windows compared with, 52 at most",
+        source=(
+            "Farrington et al. (1996) and Noufaily et al. (2013), outbreak detection in "
+            "surveillance systems, with a negative binomial predictive distribution"
+        ),
+        promotions=(ORGANIC,),
+    ),
+)
+
 
 def explain() -> str:
     """All metrics with their formula, unit and source, as text for a terminal.
@@ -187,7 +218,7 @@ def explain() -> str:
         posts
     """
     blocks = []
-    for metric in METRICS:
+    for metric in METRICS + DERIVED:
         lines = [
             metric.name,
             f"  is      {metric.formula}",

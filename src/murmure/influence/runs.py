@@ -128,6 +128,9 @@ def _open(folder: Path, *, first: int, partial: bool) -> Run:
     if not (manifest.complete or partial):
         message = f"{folder}: the run is not finished; start the same murmure tag again to resume"
         raise RunError(f"{message} it, or count what there is with --partial")
+    if manifest.part_format != "parquet":
+        message = f"{folder}: its parts are {manifest.part_format}, and only Parquet is counted"
+        raise RunError(f"{message}; tag again with --format parquet")
     parts = []
     for part in manifest.parts:
         path = folder / part.file

@@ -96,9 +96,7 @@ def make_slices(connection: DuckDBPyConnection, by: Collection[str]) -> None:
         connection: with the tables `sums`, `people`, `rivals` and `kinds`.
         by: the columns to split by.
     """
-    for name, labels in (("promotion", PROMOTIONS), ("metric", [m.name for m in METRICS])):
-        listed = ", ".join(f"'{label}'" for label in labels)
-        connection.execute(f"CREATE TYPE {name}_label AS ENUM ({listed})")
+    make_types(connection)
     for place, cut in enumerate(cuts(by)):
         for table, rows in (("slices", _slices(cut)), ("splits", _splits(cut))):
             create = f"INSERT INTO {table}" if place else f"CREATE TABLE {table} AS"
@@ -109,6 +107,13 @@ def make_slices(connection: DuckDBPyConnection, by: Collection[str]) -> None:
                 f"INSERT INTO {table} SELECT t.* REPLACE (k.media AS media) "
                 f"FROM {table} t JOIN kinds k USING (channel)"
             )
+
+
+def make_types(connection: DuckDBPyConnection) -> None:
+    """Makes the types of promotions and metrics, whose labels are sorted as they are listed."""
+    for name, labels in (("promotion", PROMOTIONS), ("metric", [m.name for m in METRICS])):
+        listed = ", ".join(f"'{label}'" for label in labels)
+        connection.execute(f"CREATE TYPE {name}_label AS ENUM ({listed})")
 
 
 def read_slices(connection: DuckDBPyConnection) -> Iterator[pa.Table]:
@@ -123,7 +128,7 @@ def read_slices(connection: DuckDBPyConnection) -> Iterator[pa.Table]:
     """
     query = _long_table()
     for table in ("sums", "people"):
-        connection.execute(f"DROP TABLE {table}")
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
     (entities, rows), *_ = connection.execute(
         "SELECT len(enum_range(NULL::entity_label)), "
         f"(SELECT count(*) FROM slices) * {len(METRICS)} + (SELECT count(*) FROM splits)"
@@ -181,7 +186,8 @@ def _slices(cut: Cut) -> str:
     filled = ", ".join(f"coalesce({name}, 0) AS {name}" for name in (*sums, *_VOICES))
     same = " AND ".join(f"g.{name} = s.{name}" for name in _KEYS[1:])
     return (
-        f"WITH added AS ({_added(cut)}), voices AS ({_voices(cut)}), grouped AS ({_grouped(cut)}) "
+        f"WITH added AS ({_added(cut)}), voices AS ({_voices(cut)}), "
+        f"grouped AS ({group_voices(cut)}) "
         f"SELECT {', '.join('s.' + name for name in _KEYS)}, {filled}, "
         "coalesce(group_voices, 0) AS group_voices "
         f"FROM ({present} USING ({_KEY_LIST})) s LEFT JOIN rivals r ON r.entity = s.entity "
@@ -210,7 +216,8 @@ def _voices(cut: Cut) -> str:
     )
 
 
-def _grouped(cut: Cut) -> str:
+def group_voices(cut: Cut) -> str:
+    """SQL that gives the organic voices of each group of entities, in the slices of a cut."""
     keys, group = (sql.replace("entity", "rivals", 1) for sql in (cut.keys, cut.group()))
     return (
         f"SELECT {keys}, count(*) AS group_voices FROM (SELECT DISTINCT {group}, author "

@@ -131,7 +131,7 @@ def quality(folders: Sequence[Path], database: duckdb.DuckDBPyConnection) -> Qua
     manifests = [manifest for manifest in found if manifest is not None]
     known = len(manifests) == len(found)
     return Quality(
-        rows_in=sum(manifest.rows for manifest in manifests) if known else None,
+        rows_in=sum(m.rows - m.forgotten for m in manifests) if known else None,
         tagged=row[0],
         rejected=sum(manifest.rejected for manifest in manifests) if known else None,
         complete=all(manifest.complete for manifest in manifests),

@@ -108,30 +108,41 @@ class TagColumns:
         """Give the columns of `murmure.schema.result_fields`, in order, a row a post."""
         import pyarrow as pa
 
-        from murmure.schema import mention_type
+        columns: list[pa.Array] = []
+        by_tag = self._arrow_by_tag()
+        for tag in TAGS:
+            of_posts = [column.slice(0, self.posts) for column in by_tag[tag]]
+            score = of_posts[1].to_numpy()
+            columns += [*of_posts, pa.array(score < self.thresholds[tag])]
+        columns.append(pa.array(self.disclosures, pa.string()))
+        columns.append(pa.array(self.truncated))
+        return [*columns, self._mentions_to_arrow(by_tag)]
+
+    def mentions_to_arrow(self) -> pa.Array:
+        """Give the mentions alone: a list of `murmure.schema.mention_type` a post."""
+        return self._mentions_to_arrow(self._arrow_by_tag())
+
+    def _arrow_by_tag(self) -> dict[str, list[pa.Array]]:
+        """Labels, scores and probabilities of all rows, by tag."""
+        import pyarrow as pa
 
         labels = most_probable(self.probabilities)
-        columns: list[pa.Array] = []
         by_tag: dict[str, list[pa.Array]] = {}
         for tag in TAGS:
             table = self.probabilities[tag]
             score = np.take_along_axis(table, labels[tag][:, None], axis=1)[:, 0]
-            names = pa.array(LABELS[tag])
-            label = names.take(pa.array(labels[tag]))
+            label = pa.array(LABELS[tag]).take(pa.array(labels[tag]))
             flat = pa.array(np.ascontiguousarray(table).reshape(-1))
             spread = pa.FixedSizeListArray.from_arrays(flat, table.shape[1])
             by_tag[tag] = [label, pa.array(score), spread]
-            columns += [column.slice(0, self.posts) for column in by_tag[tag]]
-            columns.append(pa.array(score[: self.posts] < self.thresholds[tag]))
-        columns.append(pa.array(self.disclosures, pa.string()))
-        columns.append(pa.array(self.truncated))
-        return [*columns, self._mentions_to_arrow(mention_type(), by_tag)]
+        return by_tag
 
-    def _mentions_to_arrow(
-        self, mention: pa.StructType, by_tag: Mapping[str, Sequence[pa.Array]]
-    ) -> pa.Array:
+    def _mentions_to_arrow(self, by_tag: Mapping[str, Sequence[pa.Array]]) -> pa.Array:
         import pyarrow as pa
 
+        from murmure.schema import mention_type
+
+        mention = mention_type()
         lists = self.mentions or [()] * self.posts
         places = [place for of_post in lists for place in of_post]
         offsets = np.zeros(self.posts + 1, np.int32)

@@ -21,6 +21,8 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 #: Which shipped model is the default: the first of these that is installed.
 _PREFERRED = ("base", "fast")
+# What may stand beside a model and be edited without making another of it.
+_NOTES = ("EXPERIMENTS.md",)
 # What every manifest holds, and of which kind.
 _PARTS = {
     "name": str,
@@ -93,7 +95,7 @@ class ModelFolder:
             >>> ModelFolder.open("swift")
             Traceback (most recent call last):
                 ...
-            murmure.errors.ModelError: no model 'swift'; installed are: fast; or give a folder
+            murmure.errors.ModelError: no model 'swift'; installed are: base, fast; or give a folder
         """
         path = _find(model)
         file = path / MANIFEST
@@ -125,7 +127,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     files = {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.iterdir())
-        if file.is_file() and file.name != MANIFEST
+        if file.is_file() and file.name not in (MANIFEST, *_NOTES)
     }
     content = {
         "format": FORMAT,

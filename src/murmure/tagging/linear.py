@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from murmure.disclosure import Disclosure, mask
 from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.calibration import Calibration
-from murmure.tagging.folder import ModelFolder
+from murmure.tagging.folder import MANIFEST, ModelFolder
 from murmure.tagging.ngrams import NgramHasher, Ngrams, Unit
 from murmure.text import normalize_all
 
@@ -121,13 +123,32 @@ class LinearModel:
         Raises:
             ModelError: if the weights are not those of a linear model.
         """
+        return cls.from_file(
+            folder.path / WEIGHTS,
+            settings=folder.settings,
+            calibration=_calibration(folder),
+        )
+
+    @classmethod
+    def from_file(
+        cls, file: Path, *, settings: Mapping[str, Any], calibration: Calibration
+    ) -> LinearModel:
+        """Read the weights alone; another kind of model may keep a linear one beside it.
+
+        Args:
+            file: the weights.
+            settings: `bits` and `disclosed`, as the manifest of a linear model holds them.
+            calibration: turns logits into probabilities.
+
+        Raises:
+            ModelError: if the weights are not those of a linear model.
+        """
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        file = folder.path / WEIGHTS
         try:
             tensors = load_file(file)
-            bits = int(folder.settings["bits"])
+            bits = int(settings["bits"])
             model = cls(
                 hasher=NgramHasher(bits=bits),
                 tables={
@@ -142,10 +163,10 @@ class LinearModel:
                 bias=tensors["bias"],
                 language=tensors["language.weights"] * tensors["language.scale"],
                 language_bias=tensors["language.bias"],
-                disclosed=float(folder.settings["disclosed"]),
-                calibration=Calibration.from_json(folder.calibration),
+                disclosed=float(settings["disclosed"]),
+                calibration=calibration,
             )
-        except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, IndexError, OSError) as error:
             raise ModelError(f"does not hold a linear model ({error})", file=file) from error
         return model
 
@@ -162,6 +183,13 @@ class LinearModel:
             Per tag an array (n, labels).
         """
         return self.calibration(self.logits(texts, disclosures))
+
+    def read(
+        self, texts: Sequence[str], disclosures: Sequence[Sequence[Disclosure]]
+    ) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
+        """Give calibrated probabilities, and which posts are longer than was read of them."""
+        longer = np.array([len(text) > self.reads for text in texts], bool)
+        return self.predict(texts, disclosures), longer
 
     def logits(
         self, texts: Sequence[str], disclosures: Sequence[Sequence[Disclosure]]
@@ -200,6 +228,14 @@ class LinearModel:
         table = self.bias + sum(_normed(sums[unit]) for unit in UNITS)
         length = np.sqrt(np.maximum(ngrams_read, 1)).astype(np.float32)
         return np.asarray(table), language / length[:, None] + self.language_bias
+
+
+def _calibration(folder: ModelFolder) -> Calibration:
+    try:
+        return Calibration.from_json(folder.calibration)
+    except (KeyError, TypeError) as error:
+        message = f"does not hold a whole calibration ({error}); fetch the model again"
+        raise ModelError(message, file=folder.path / MANIFEST) from error
 
 
 def _normed(sums: Floats) -> Floats:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from murmure.catalog import Catalog, Span
 from murmure.disclosure import Disclosure, find, find_all
 from murmure.errors import InputError, ModelError, UsageError
-from murmure.schema import DISCLOSURE_JOINER, TAGS, Post, Tags
+from murmure.schema import DISCLOSURE_JOINER, TAGS, Post, Tags, result_fields
 from murmure.tagging.columns import MentionPlace, TagColumns
 from murmure.tagging.folder import ModelFolder
+from murmure.tagging.hub import find_on_hub
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: What a predictor reads: a text, a post, or a mapping with a `text`.
 Readable = str | Post | Mapping[str, object]
@@ -33,6 +37,12 @@ class Model(Protocol):
         self, texts: Sequence[str], disclosures: Sequence[Sequence[Disclosure]]
     ) -> dict[str, NDArray[np.float32]]:
         """Give calibrated probabilities, per tag an array (n, labels)."""
+        ...
+
+    def read(
+        self, texts: Sequence[str], disclosures: Sequence[Sequence[Disclosure]]
+    ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.bool_]]:
+        """Give the same, and which posts (n,) are longer than was read of them."""
         ...
 
 
@@ -53,33 +63,52 @@ class Predictor:
     """
 
     def __init__(
-        self, folder: ModelFolder, model: Model, *, catalog: Catalog | None = None
+        self,
+        folder: ModelFolder,
+        model: Model,
+        *,
+        catalog: Catalog | None = None,
+        threads: int | None = None,
     ) -> None:
         self._folder = folder
         self._thresholds = folder.thresholds
         self._model = model
         self._catalog = catalog
+        self._threads = threads
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as the folder's place; the model is read again there."""
+        return _reopen, (self._folder, self._catalog, self._threads)
 
     @classmethod
     def from_pretrained(
-        cls, model: str | Path | None = None, *, catalog: Catalog | None = None
+        cls,
+        model: str | Path | None = None,
+        *,
+        catalog: Catalog | None = None,
+        revision: str | None = None,
+        threads: int | None = None,
     ) -> Predictor:
         """Load a model.
 
         Args:
-            model: the name of a shipped model, or a folder; None for the default.
+            model: the name of a shipped model, a folder, or the `owner/name` of a model on the
+                Hugging Face hub, which is fetched once (needs `huggingface_hub`); None for the
+                default.
             catalog: brands whose mentions are to be found and tagged.
+            revision: of a model on the hub: a branch, tag or commit.
+            threads: how many an encoder runs on; None for as many as the environment's
+                `OMP_NUM_THREADS` says, or one a core.
 
         Raises:
             ModelError: if there is no such model, or it is damaged.
+            UsageError: if `threads` is below 1, or `revision` is given for a model of this machine.
         """
-        folder = ModelFolder.open(model)
-        if folder.manifest["kind"] != "linear":
-            kind = folder.manifest["kind"]
-            raise ModelError(f"a model of kind '{kind}' is not known", file=folder.path)
-        from murmure.tagging.linear import LinearModel
-
-        return cls(folder, LinearModel.load(folder), catalog=catalog)
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads: expected at least 1, but was given {threads}")
+        found = find_on_hub(model, revision=revision)
+        folder = ModelFolder.open(model if found is None else found)
+        return cls(folder, _load(folder, threads=threads), catalog=catalog, threads=threads)
 
     @property
     def name(self) -> str:
@@ -115,25 +144,122 @@ class Predictor:
         columns = self.predict_columns([_text_of(post) for post in posts])
         return columns.probabilities[tag][: columns.posts]
 
-    def pipe(self, posts: Iterable[Readable], *, batch_size: int = 256) -> Iterator[Tags]:
-        """Tag a stream of posts, in the same order, in constant memory."""
-        stream = iter(posts)
-        while batch := list(islice(stream, batch_size)):
-            yield from self.predict(batch)
+    @overload
+    def pipe(
+        self,
+        posts: Iterable[Readable],
+        *,
+        batch_size: int = 256,
+        errors: Literal["raise"] = "raise",
+    ) -> Iterator[Tags]: ...
+
+    @overload
+    def pipe(
+        self, posts: Iterable[Readable], *, batch_size: int = 256, errors: Literal["return"]
+    ) -> Iterator[Tags | Exception]: ...
+
+    def pipe(
+        self,
+        posts: Iterable[Readable],
+        *,
+        batch_size: int = 256,
+        errors: Literal["raise", "return"] = "raise",
+    ) -> Iterator[Tags] | Iterator[Tags | Exception]:
+        """Tag a stream of posts in constant memory: one value a post, in the same order.
+
+        Args:
+            posts: any iterable, of any length; it is read a batch ahead.
+            batch_size: how many posts are tagged together.
+            errors: what becomes of a post that cannot be tagged: `"raise"` ends with its error
+                after all posts before it; `"return"` gives the error in the place of its tags.
+
+        Raises:
+            UsageError: if `batch_size` is below 1, or `errors` another word.
+
+        Example:
+            >>> predictor = Predictor.from_pretrained("fast")
+            >>> values = list(predictor.pipe(["Bon café", {"body": "?"}], errors="return"))
+            >>> [type(value).__name__ for value in values]
+            ['Tags', 'InputError']
+        """
+        from murmure.tagging.piping import pipe
+
+        return pipe(self.predict, posts, batch_size=batch_size, errors=errors)
 
     def predict_columns(self, texts: Sequence[str]) -> TagColumns:
         """Tag texts as arrays, the fastest way."""
         places, sentences = self._find_mentions(texts)
         rows = [*texts, *sentences]
         disclosures = find_all(rows)
+        probabilities, truncated = self._model.read(rows, disclosures)
         return TagColumns(
             posts=len(texts),
-            probabilities=self._model.predict(rows, disclosures),
+            probabilities=probabilities,
             thresholds=self._thresholds,
             disclosures=[_join(found) for found in disclosures[: len(texts)]],
-            truncated=np.array([len(text) > self._model.reads for text in texts], bool),
+            truncated=truncated[: len(texts)],
             mentions=places,
         )
+
+    def predict_mentions(self, texts: Sequence[str]) -> pa.Array:
+        """Tag nothing but what the catalogue's mentions rest on: their sentences, mostly.
+
+        Returns:
+            A list of `murmure.schema.mention_type` a text, as `predict_columns` gives it.
+        """
+        places, sentences = self._find_mentions(texts)
+        used = sorted({place.row for of_post in places for place in of_post})
+        rows = [texts[row] if row < len(texts) else sentences[row - len(texts)] for row in used]
+        moved = {row: place for place, row in enumerate(used)}
+        probabilities, truncated = self._model.read(rows, find_all(rows))
+        return TagColumns(
+            posts=len(texts),
+            probabilities=probabilities,
+            thresholds=self._thresholds,
+            disclosures=(),
+            truncated=truncated,
+            mentions=[[replace(place, row=moved[place.row]) for place in of] for of in places],
+        ).mentions_to_arrow()
+
+    def tag_batch(self, batch: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:
+        """Tag a batch of columns, as `datasets.Dataset.map(..., batched=True)` hands it over.
+
+        Args:
+            batch: columns, one of them `text`.
+
+        Returns:
+            The columns of `murmure.schema.result_fields`, a value a row; `disclosure` is empty
+            where there is none, and `mentions` is there with a catalogue only.
+
+        Raises:
+            InputError: if there is no column `text`, or a row of it holds no text.
+
+        Example:
+            >>> predictor = Predictor.from_pretrained("fast")
+            >>> columns = predictor.tag_batch({"text": ["Bon café", "Good coffee"]})
+            >>> columns["language"]
+            ['fr', 'en']
+            >>> predictor.tag_batch({"text": ["Bon café", None]})
+            Traceback (most recent call last):
+                ...
+            murmure.errors.InputError: column 'text': expected a text in row 1 of the batch
+        """
+        if "text" not in batch:
+            raise InputError("there is no such column in the batch", column="text")
+        texts: list[str] = []
+        for row, text in enumerate(batch["text"]):
+            if not isinstance(text, str):
+                raise InputError(f"expected a text in row {row} of the batch", column="text")
+            texts.append(text)
+        arrays = self.predict_columns(texts).to_arrow()
+        names = [field.name for field in result_fields()]
+        columns = {name: array.to_pylist() for name, array in zip(names, arrays, strict=True)}
+        # `datasets` guesses types by the first batch, which may hold no disclosure: there is none
+        # where the text is empty. Columns of lists that may all be empty it cannot guess at all.
+        columns["disclosure"] = [found or "" for found in columns["disclosure"]]
+        if self._catalog is None:
+            del columns["mentions"]
+        return columns
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Copy the model to a folder that `from_pretrained` reads."""
@@ -164,6 +290,24 @@ class Predictor:
                 of_post.append(MentionPlace(span.entity, span.surface, span.start, span.end, row))
             places.append(of_post)
         return places, sentences
+
+
+def _load(folder: ModelFolder, *, threads: int | None) -> Model:
+    kind = folder.manifest["kind"]
+    if kind == "linear":
+        from murmure.tagging.linear import LinearModel
+
+        return LinearModel.load(folder)
+    if kind == "encoder":
+        from murmure.tagging.encoder import EncoderModel
+
+        return EncoderModel.load(folder, threads=threads)
+    raise ModelError(f"a model of kind '{kind}' is not known", file=folder.path)
+
+
+def _reopen(folder: ModelFolder, catalog: Catalog | None, threads: int | None) -> Predictor:
+    model = _load(folder, threads=threads)
+    return Predictor(folder, model, catalog=catalog, threads=threads)
 
 
 def _is_whole(span: Span, text: str) -> bool:

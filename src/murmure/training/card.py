@@ -2,57 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-_LIMITS = """\
+from murmure.training import card_figures
+from murmure.training.tables import between, score, table
+
+_WHAT = (
+    "One linear model a tag over hashed word and character n-grams, calibrated per tag and "
+    "language. Five tags: language, sentiment, experience, touchpoint, sponsored; what the "
+    "labels mean is told in `data/README.md`."
+)
+_LIMITS = {
+    "linear": """\
 The model counts words and pieces of words. It misses irony, negation at a distance, who lived an
 experience, and promotion that reads like praise. It reads French and English; posts in other
 languages are told apart, and their other tags mean nothing. Its labels were learnt from labels
 that a large language model gave by the project's guidelines. Do not use it to decide about single
-persons: a label of one post is a weak gesture."""
+persons: a label of one post is a weak gesture.""",
+    "encoder": """\
+The model reads a post alone, without its thread, its pictures or what its author wrote before. It
+still takes some irony at its word, and tells what a friend lived from what the author lived less
+surely than the other labels; promotion that reads like praise and discloses nothing can pass for
+praise. It reads French and English; posts in other languages are told apart, and their other tags
+mean nothing. Its labels were learnt from labels that a large language model gave by the project's
+guidelines, so its mistakes are in part that model's, and the figures above measure agreement with
+it. Do not use it to decide about single persons: a label of one post is a weak gesture.""",
+}
 
 
 def render(manifest: Mapping[str, Any]) -> str:
-    """Write the card of a model in Markdown."""
-    metrics = manifest["metrics"]
+    """Write the card of a model in Markdown.
+
+    Args:
+        manifest: of a linear model or an encoder; figures that it lacks have no section.
+    """
+    metrics, kind = manifest["metrics"], manifest["kind"]
     sections = [
         f"# murmure model: {manifest['name']}",
         "Written by `murmure train`; every figure is in `manifest.json`.",
         "## What it does",
-        "One linear model a tag over hashed word and character n-grams, calibrated per tag and "
-        "language. Five tags: language, sentiment, experience, touchpoint, sponsored; what the "
-        "labels mean is told in `data/README.md`.",
+        _WHAT if kind == "linear" else _architecture(manifest),
         "## How right it is",
-        _cross_fitted(metrics),
-        _labels(metrics["cross_fitted"]),
-        "## Language",
-        _language(metrics["language"]),
-        "## Sponsorship",
-        _sponsored(metrics["sponsored"]),
+    ]
+    if "cross_fitted" in metrics:
+        sections += [_cross_fitted(metrics), _labels(metrics["cross_fitted"])]
+    else:
+        sections.append(_held_out(metrics))
+    sections += card_figures.sections(metrics)
+    if "language" in metrics:
+        sections += ["## Language", _language(metrics["language"])]
+    if "sponsored" in metrics:
+        sections += ["## Sponsorship", _sponsored(metrics["sponsored"])]
+    sections += [
         "## What it was trained on",
         _training(manifest["training"]),
         "## What it cannot do",
-        _LIMITS,
+        _LIMITS[kind],
         "## Licence",
         "The weights are MIT. The corpora keep their own licences, which their sources often do "
         "not state; no text of theirs is in this folder.",
     ]
+    licences = manifest["training"].get("licences")
+    if licences:
+        sections.append(
+            table(
+                ["corpus", "licence as stated", "source", "note"],
+                [
+                    [one["corpus"], one["licence"], one["source"], one.get("note", "")]
+                    for one in licences
+                ],
+            )
+        )
     return "\n\n".join(sections) + "\n"
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    head = list(header)
-    lines = [head, ["---"] * len(head), *[[str(cell) for cell in row] for row in rows]]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _between(bounds: Iterable[float]) -> str:
-    return "–".join(f"{bound:.3f}" for bound in bounds)
+def _architecture(manifest: Mapping[str, Any]) -> str:
+    made = manifest["architecture"]
+    text = (
+        "One encoder reads the post, and a head for each tag says what it found: language, "
+        "sentiment, experience, touchpoint, sponsored; what the labels mean is told in "
+        "`data/README.md`."
+    )
+    companion = made.get("companion")
+    if companion:
+        text += (
+            f" Beside it the linear model `{companion['name']}` counts the words: the language "
+            "tag is its own, and to the others it adds its logits."
+        )
+    text += " Scores are calibrated per tag and language.\n\n"
+    rows = [
+        ["encoder", made["encoder"]],
+        ["from", made["source"]],
+        ["layers", f"{made['layers']}, of {made['hidden']:,} units"],
+        ["parameters", f"{made['parameters']:,}"],
+        ["vocabulary", f"{made['vocabulary']:,} pieces"],
+        ["reads at once", f"{made['longest']:,} tokens"],
+        ["weights", made["weights"]],
+    ]
+    if made.get("windows"):
+        rows.append(["longer posts", made["windows"]])
+    text += table(["part", "what it is"], rows)
+    mixture = (companion or {}).get("mixture")
+    if mixture:
+        text += (
+            "\n\nHow much each model's logits weigh, fitted out of fold before calibration:\n\n"
+            + table(
+                ["tag", "encoder", "linear model"],
+                [[tag, score(first), score(second)] for tag, (first, second) in mixture.items()],
+            )
+        )
+    return text
 
 
 def _cross_fitted(metrics: Mapping[str, Any]) -> str:
@@ -63,16 +123,16 @@ def _cross_fitted(metrics: Mapping[str, Any]) -> str:
         rows.append(
             [
                 tag,
-                f"{_score(scores['macro_f1'])} ({_between(scores['interval'])})",
-                f"{_score(drawn['macro_f1'])} ({_between(drawn['interval'])})",
-                _score(drawn["calibration_error"]),
-                _score(kept.get("macro_f1")),
+                f"{score(scores['macro_f1'])} ({between(scores['interval'])})",
+                f"{score(drawn['macro_f1'])} ({between(drawn['interval'])})",
+                score(drawn["calibration_error"]),
+                score(kept.get("macro_f1")),
             ]
         )
     some = next(iter(metrics["cross_fitted"].values()))
     drawn = next(iter(metrics["cross_fitted_source"].values()))
     return (
-        _table(
+        table(
             [
                 "tag",
                 f"macro-F1, {some['posts']:,} posts",
@@ -90,20 +150,33 @@ def _cross_fitted(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def _held_out(metrics: Mapping[str, Any]) -> str:
+    """Tell how a model that was trained further reads posts that it was not trained on."""
+    compared = metrics.get("validation_compared")
+    if not compared:
+        return "Not measured: no posts were held back."
+    rows = [
+        [tag, one["posts"], score(one["macro_f1"]), score(one["other"]), between(one["interval"])]
+        for tag, one in compared.items()
+    ]
+    header = ["tag", "posts held back", "macro-F1", "before", "95 % interval of the difference"]
+    return table(header, rows)
+
+
 def _labels(cross_fitted: Mapping[str, Any]) -> str:
     rows = [
         [
             tag,
             label,
-            _score(score["precision"]),
-            _score(score["recall"]),
-            _score(score["f1"]),
-            f"{score['posts']:,}",
+            score(found["precision"]),
+            score(found["recall"]),
+            score(found["f1"]),
+            f"{found['posts']:,}",
         ]
         for tag, scores in cross_fitted.items()
-        for label, score in scores["labels"].items()
+        for label, found in scores["labels"].items()
     ]
-    return _table(["tag", "label", "precision", "recall", "F1", "posts"], rows)
+    return table(["tag", "label", "precision", "recall", "F1", "posts"], rows)
 
 
 def _language(language: Mapping[str, Any]) -> str:
@@ -118,18 +191,18 @@ def _language(language: Mapping[str, Any]) -> str:
             title,
             f"{language[key]['texts']:,}",
             *[
-                f"{_score(language[key][model]['macro_f1'])} "
-                f"({_between(language[key][model]['interval'])})"
+                f"{score(language[key][model]['macro_f1'])} "
+                f"({between(language[key][model]['interval'])})"
                 for model in models
             ],
         ]
         for key, title in names.items()
     ]
-    text = _table(["macro-F1 on fr, en, other", "texts", *models], rows)
+    text = table(["macro-F1 on fr, en, other", "texts", *models], rows)
     mixed = language["mixed"]
     if mixed:
         text += (
-            f"\n\n`mixed`: F1 {_score(mixed['f1'])} on {mixed['posts']} posts written for it, of "
+            f"\n\n`mixed`: F1 {score(mixed['f1'])} on {mixed['posts']} posts written for it, of "
             f"which {mixed['mixed']} are mixed and the others hard."
         )
     return text
@@ -139,16 +212,16 @@ def _sponsored(sponsored: Mapping[str, Any]) -> str:
     silent, praise = sponsored["without_disclosure"], sponsored["organic_praise"]
     by_origin = sponsored["without_disclosure_by_origin"]
     rows = [
-        [origin, _score(score["f1"]), f"{score['yes']:,}", f"{score['posts']:,}"]
-        for origin, score in sorted(by_origin.items(), key=lambda item: -item[1]["yes"])
+        [origin, score(found["f1"]), f"{found['yes']:,}", f"{found['posts']:,}"]
+        for origin, found in sorted(by_origin.items(), key=lambda item: -item[1]["yes"])
     ]
     return (
-        f"Disclosures are found by rules, right in {_score(sponsored['disclosed']['precision'])} "
+        f"Disclosures are found by rules, right in {score(sponsored['disclosed']['precision'])} "
         f"of {sponsored['disclosed']['posts']} posts. Where they found nothing, the model reads "
-        f"the text: F1 of `yes` {_score(silent['f1'])} on {silent['yes']:,} of "
+        f"the text: F1 of `yes` {score(silent['f1'])} on {silent['yes']:,} of "
         f"{silent['posts']:,} posts. Customers who praise with no sign of an interest are called "
-        f"sponsored in {_score(praise['called_sponsored'])} of {praise['posts']:,} cases.\n\n"
-        + _table(["origin (nothing found)", "F1 of yes", "yes", "posts"], rows)
+        f"sponsored in {score(praise['called_sponsored'])} of {praise['posts']:,} cases.\n\n"
+        + table(["origin (nothing found)", "F1 of yes", "yes", "posts"], rows)
     )
 
 
@@ -158,10 +231,16 @@ def _training(training: Mapping[str, Any]) -> str:
     rows = [
         [name, *[f"{training['posts'][tag].get(name, 0):,}" for tag in tags]] for name in corpora
     ]
-    language = training["language"]
-    return (
-        _table(["corpus", *tags], rows)
-        + f"\n\nLanguage: {language['texts']:,} texts and pieces of texts from "
-        f"{', '.join(language['corpora'])}; mixed posts were made from a French and an English "
-        f"clause. Left out for their licences: {', '.join(training['left_out'])}."
-    )
+    text = table(["corpus", *tags], rows)
+    language = training.get("language")
+    if language:
+        text += (
+            f"\n\nLanguage: {language['texts']:,} texts and pieces of texts from "
+            f"{', '.join(language['corpora'])}; mixed posts were made from a French and an English "
+            "clause."
+        )
+    left_out = training["left_out"]
+    if left_out:
+        text += f"{' ' if language else chr(10) * 2}Left out for their licences: "
+        text += f"{', '.join(left_out)}."
+    return text

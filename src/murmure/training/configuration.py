@@ -13,7 +13,11 @@ from murmure.errors import ConfigurationError, InputError
 #: The names of settings that may be added to: what corpora weigh.
 _OPEN = ("weights",)
 # What would be of the right type and make no model all the same: least and most.
-_RANGES = {"corpora.folds": (2, 100), "fast.bits": (8, 24)}
+_RANGES = {"corpora.folds": (2, 100), "fast.bits": (8, 24), "base.longest": (8, 8192)}
+# Numbers that are parts of a whole, and may not be all of it.
+_SHARES = ("corpora.validation_share",)
+# Where nothing at all is a choice too.
+_MAY_BE_ZERO = ("layers", "frozen", "others", "validate_every", "patience", "seed")
 
 
 def default_configuration() -> dict[str, Any]:
@@ -90,13 +94,16 @@ def _checked(name: str, value: Any, default: Any) -> Any:  # noqa: ANN401 - any 
     if isinstance(default, int):
         if not isinstance(value, int) or isinstance(value, bool):
             raise ConfigurationError(name, given=value, expected="a whole number")
-        least, most = _RANGES.get(name, (1, 2**31))
+        least, most = _RANGES.get(name, (int(name.rpartition(".")[2] not in _MAY_BE_ZERO), 2**31))
         if not least <= value <= most:
             expected = f"a whole number from {least} to {most}"
             raise ConfigurationError(name, given=value, expected=expected)
     elif isinstance(default, float):
         if not number or not 0 <= value < float("inf"):
             raise ConfigurationError(name, given=value, expected="a number of at least 0")
+        if name in _SHARES and value >= 1:
+            expected = "a number of at least 0 and below 1"
+            raise ConfigurationError(name, given=value, expected=expected)
         return float(value)
     elif isinstance(default, list):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+import logging
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.json
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from murmure.batch.sources import format_of
 from murmure.errors import InputError
 from murmure.schema import LABELS, TAGS
+from murmure.training import files, licences
+from murmure.training.files import Rows
 
-#: Longer texts are cut: a linear model learns nothing more from them.
+_log = logging.getLogger(__name__)
+
+#: Longer texts are cut: no model here learns more from them.
 _LONGEST = 1500
 MISSING = -1
+
+#: The most posts of one split of a corpus that are held in memory, unless told otherwise.
+MOST_POSTS = 1_000_000
+
+_VALIDATION = "validation"
+_SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
+# What people write for a label; compared in lower case.
+_SYNONYMS = {"true": "yes", "false": "no", "oui": "yes", "non": "no", "1": "yes", "0": "no"}
 
 Labels = NDArray[np.int8]
 
@@ -74,82 +90,324 @@ class Corpora:
         return np.where(keys[place] == self.key, dealt[place], -1)
 
 
-def read_corpora(folders: Sequence[str | Path], *, leave_out: Sequence[str] = ()) -> Corpora:
-    """Read every corpus of some folders.
+def read_corpora(
+    folders: Sequence[str | Path],
+    *,
+    datasets: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+    accepted: Sequence[str] = licences.ACCEPTED,
+    most_posts: int = MOST_POSTS,
+    seed: int = 0,
+) -> Corpora:
+    """Read every corpus of some folders, and some data sets of Hugging Face's hub.
+
+    A corpus larger than `most_posts` is read to its end block by block, and a random sample of
+    that many posts is held, in their order; the same sample for the same seed.
+
+    Args:
+        folders: each holds NAME/train.parquet and perhaps NAME/validation.parquet (or .jsonl,
+            .csv, .tsv, also compressed), or a file NAME.jsonl that is called after the folder.
+        datasets: hub ids such as `owner/name`, or local folders laid out as data sets; `train` and
+            `validation` are read of them.
+        leave_out: names of corpora that are not read.
+        accepted: classes of licences; a corpus of another class is not read. See `licences`.
+        most_posts: of one split of a corpus.
+        seed: of the sample.
 
     Raises:
         InputError: if a folder is missing or empty, a file has no text, or a label is unknown.
+        ConfigurationError: if a class of licences is unknown.
     """
-    tables = []
+    names = corpus_names(folders, datasets=datasets)
+    dropped = {*leave_out, *refused_corpora(folders, datasets=datasets, accepted=accepted)}
+    if dropped & set(names):
+        _log.info("left out: %s", ", ".join(sorted(dropped & set(names))))
+    parts = []
+    for name, validation, readers in [*_in_folders(folders), *_in_datasets(datasets, dropped)]:
+        if name not in dropped:
+            blocks = (block for read in readers for block in read())
+            random = np.random.default_rng([seed, zlib.crc32(f"{name} {validation}".encode())])
+            parts.append(_sample(blocks, most_posts, random, name=name))
+    joined = join_corpora(parts)
+    if not len(joined):
+        raise InputError("hold no posts", file=", ".join(map(str, [*folders, *datasets])))
+    return joined
+
+
+def configured_corpora(given: Mapping[str, Any]) -> Corpora:
+    """Read what the section `corpora` of a configuration names.
+
+    Raises:
+        InputError: as `read_corpora`.
+        ConfigurationError: as `read_corpora`.
+    """
+    return read_corpora(
+        given["folders"],
+        datasets=given["datasets"],
+        leave_out=given["leave_out"],
+        accepted=given["licences"],
+        most_posts=given["most_posts"],
+        seed=given["seed"],
+    )
+
+
+def left_out(given: Mapping[str, Any]) -> list[str]:
+    """Name the corpora that a configuration keeps from being read, by name or by licence."""
+    refused = refused_corpora(
+        given["folders"], datasets=given["datasets"], accepted=given["licences"]
+    )
+    return sorted({*given["leave_out"], *refused})
+
+
+def corpus_names(folders: Sequence[str | Path], *, datasets: Sequence[str] = ()) -> list[str]:
+    """Name the corpora of some folders and data sets.
+
+    Raises:
+        InputError: if a folder is missing or empty.
+    """
+    named = [name for name, _, _ in _in_folders(folders)]
+    return sorted({*named, *map(_dataset_name, datasets)})
+
+
+def refused_corpora(
+    folders: Sequence[str | Path],
+    *,
+    datasets: Sequence[str] = (),
+    accepted: Sequence[str] = licences.ACCEPTED,
+) -> list[str]:
+    """Name the corpora that are not read, because their cards tell a licence not accepted.
+
+    Raises:
+        InputError: if a folder is missing or empty, or a card cannot be read.
+        ConfigurationError: if a class of licences is unknown.
+    """
+    cards = licences.read_cards(folders)
+    return licences.refused(corpus_names(folders, datasets=datasets), cards, accepted=accepted)
+
+
+def stream_corpus(
+    source: str | Path,
+    *,
+    name: str | None = None,
+    split: str = "train",
+    block: int = 10_000,
+    encoding: str = "utf-8",
+) -> Iterator[Corpora]:
+    """Yield the posts of one corpus block by block, however large it is.
+
+    Args:
+        source: a file; or else a data set, by its hub id or folder.
+        name: of the corpus; the file's folder or the data set's own name where it is None.
+        split: which split of a data set; `validation` marks the posts of a file, too.
+        block: the most posts of a block.
+        encoding: of a text file.
+
+    Raises:
+        InputError: if it cannot be read, a post has no text, or a label is unknown.
+    """
+    path = Path(source)
+    if path.is_file() or format_of(path):
+        rows = files.read_rows(path, block=block, encoding=encoding)
+        name = name or path.parent.name
+    else:
+        rows = files.read_dataset(str(source), split=split, block=block)
+        name = name or _dataset_name(str(source))
+    for some in rows:
+        yield to_corpora(some, name=name, validation=split == _VALIDATION)
+
+
+Part = tuple[str, bool, Sequence[Callable[[], Iterator[Corpora]]]]
+
+
+def _in_folders(folders: Sequence[str | Path]) -> list[Part]:
+    """Give the splits of all corpora: name, whether it is for validation, and how to read it."""
+    parts: list[Part] = []
     for folder in map(Path, folders):
-        files = sorted([*folder.glob("*/*.parquet"), *folder.glob("*.jsonl")])
-        if not files:
+        found = {*folder.glob("*/*.parquet"), *folder.glob("*.jsonl")}
+        for split in ("train", _VALIDATION):
+            for suffix in _SUFFIXES:
+                found |= {*folder.glob(f"*/{split}*{suffix}")}
+        if not found:
             raise InputError(
                 "holds no corpus (NAME/train.parquet or NAME.jsonl); "
                 "name the folders with --set corpora.folders='[\"…\"]'",
                 file=folder,
             )
-        for file in files:
-            # A lone file is named after the folder that describes it.
-            name = file.parent.name
-            if name not in leave_out:
-                tables.append(_read_corpus(file, name))
-    return _join(tables)
+        for (name, validation), same in groupby(sorted(found), _split_of):
+            split = _VALIDATION if validation else "train"
+            readers = [partial(stream_corpus, file, name=name, split=split) for file in same]
+            parts.append((name, validation, readers))
+    return parts
 
 
-def _read_corpus(file: Path, name: str) -> Corpora:
-    try:
-        table = pa.json.read_json(file) if file.suffix == ".jsonl" else pq.read_table(file)
-    except pa.ArrowInvalid as error:
-        raise InputError(f"cannot be read ({error})", file=file) from error
-    if "text" not in table.column_names:
-        raise InputError("no column 'text'", file=file)
-    columns = {column: table[column].to_pylist() for column in table.column_names}
-    rows = table.num_rows
-    for row, text in enumerate(columns["text"], 1):
+def _split_of(file: Path) -> tuple[str, bool]:
+    # A lone file is named after the folder that describes it.
+    return file.parent.name, file.name.partition(".")[0].partition("-")[0] == _VALIDATION
+
+
+def _in_datasets(names: Sequence[str], dropped: Iterable[str]) -> list[Part]:
+    parts: list[Part] = []
+    for given in names:
+        if _dataset_name(given) in dropped:
+            continue
+        splits = [one for one in ("train", _VALIDATION) if one in files.dataset_splits(given)]
+        if not splits:
+            raise InputError("has neither a split 'train' nor 'validation'", file=given)
+        for split in splits:
+            readers = [partial(stream_corpus, given, split=split)]
+            parts.append((_dataset_name(given), split == _VALIDATION, readers))
+    return parts
+
+
+def _dataset_name(given: str) -> str:
+    return Path(given.partition(":")[0]).name
+
+
+def _sample(
+    blocks: Iterator[Corpora], most: int, random: np.random.Generator, *, name: str
+) -> Corpora:
+    """Draw at most so many posts, in their order, holding no more than twice as many."""
+    held: list[Corpora] = []
+    drawn: list[NDArray[np.float64]] = []
+    total = 0
+    for block in blocks:
+        total += len(block)
+        held.append(block)
+        # The posts with the least numbers stay; how the posts came in blocks changes nothing.
+        drawn.append(random.random(len(block)))
+        if sum(map(len, held)) > 2 * most:
+            held, drawn = _least(held, drawn, most)
+    if total > most:
+        held, drawn = _least(held, drawn, most)
+        _log.warning(
+            "%s: %d of %d posts drawn at random; corpora.most_posts holds more", name, most, total
+        )
+    return join_corpora(held)
+
+
+def _least(
+    held: list[Corpora], drawn: list[NDArray[np.float64]], most: int
+) -> tuple[list[Corpora], list[NDArray[np.float64]]]:
+    joined, numbers = join_corpora(held), np.concatenate(drawn)
+    rows = np.sort(np.argsort(numbers, kind="stable")[:most])
+    return [joined.take(rows)], [numbers[rows]]
+
+
+def to_corpora(rows: Rows, *, name: str, validation: bool) -> Corpora:
+    """Make posts of the rows of a file.
+
+    Raises:
+        InputError: if a row has no text, or a label is unknown.
+    """
+    count, columns = len(rows), rows.columns
+    for line, text in zip(rows.lines, columns["text"], strict=True):
         if not isinstance(text, str):
-            raise InputError(f"expected a text, not {text!r}", file=file, line=row, column="text")
-    texts = [text[:_LONGEST] for text in columns["text"]]
-    weak = [frozenset(tags or ()) for tags in columns.get("weak", [()] * rows)]
+            message = f"expected a text, not {text!r}"
+            raise InputError(message, file=rows.name, line=line, column="text")
+    weak = _weak(rows)
 
     def strings(column: str, default: str = "") -> NDArray[np.str_]:
-        return np.array([value or default for value in columns.get(column, [None] * rows)], str)
+        values = columns.get(column, [None] * count)
+        return np.array(
+            [default if value is None else str(value) or default for value in values], str
+        )
 
     return Corpora(
-        texts=texts,
-        corpus=np.full(rows, name),
+        texts=[text[:_LONGEST] for text in columns["text"]],
+        corpus=np.full(count, name),
         origin=strings("origin", name),
         key=strings("key") if "key" in columns else strings("id"),
         draw=strings("draw"),
-        validation=np.full(rows, file.stem == "validation"),
-        labels={tag: _codes(columns.get(tag), tag, rows, file) for tag in TAGS},
+        validation=np.full(count, validation),
+        labels={tag: label_codes(rows, tag) for tag in TAGS},
         weak={tag: np.array([tag in tags for tags in weak], bool) for tag in TAGS},
     )
 
 
-def _codes(values: list[str | None] | None, tag: str, rows: int, file: Path) -> Labels:
+def _weak(rows: Rows) -> list[Iterable[str]]:
+    """Read the tags whose label was derived: a list, or a text with commas between them."""
+    if "weak" not in rows.columns:
+        return [()] * len(rows)
+    weak: list[Iterable[str]] = []
+    for line, given in zip(rows.lines, rows.columns["weak"], strict=True):
+        tags = given.replace(",", " ").split() if isinstance(given, str) else given
+        if tags is None:
+            weak.append(())
+        elif isinstance(tags, list | tuple) and all(tag in TAGS for tag in tags):
+            weak.append(tags)
+        else:
+            message = f"expected a list of tags among {', '.join(TAGS)}, not {given!r}"
+            raise InputError(message, file=rows.name, line=line, column="weak")
+    return weak
+
+
+def label_codes(rows: Rows, tag: str) -> Labels:
+    """Give the positions of the labels of a tag in `LABELS`, -1 where there is none.
+
+    Raises:
+        InputError: if a label is unknown; the message suggests the nearest one.
+    """
+    values = rows.columns.get(tag)
     if values is None:
-        return np.full(rows, MISSING, np.int8)
-    codes = {label: code for code, label in enumerate(LABELS[tag])}
-    for row, value in enumerate(values, 1):
-        if value is not None and value not in codes:
+        return np.full(len(rows), MISSING, np.int8)
+    codes: dict[Any, int] = {label: code for code, label in enumerate(LABELS[tag])}
+    found = []
+    for line, value in zip(rows.lines, values, strict=True):
+        # Tables made with pandas hold nan where a cell is empty.
+        empty = value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124
+        if not empty and not (isinstance(value, str) and value in codes):
             raise InputError(
-                f"unknown label {value!r}; expected one of {', '.join(codes)}",
-                file=file,
-                line=row,
+                f"unknown label {value!r}; expected one of {', '.join(codes)}"
+                f"{_suggestion(value, LABELS[tag])}",
+                file=rows.name,
+                line=line,
                 column=tag,
             )
-    return np.array([MISSING if value is None else codes[value] for value in values], np.int8)
+        found.append(MISSING if empty else codes[value])
+    return np.array(found, np.int8)
 
 
-def _join(parts: Sequence[Corpora]) -> Corpora:
+def _suggestion(value: object, labels: Sequence[str]) -> str:
+    near = nearest(str(value), labels)
+    if near is not None:
+        return f"; did you mean {near!r}?"
+    if str(value).strip().casefold() in {"", "nan", "null", "na", "n/a"}:
+        return "; leave the cell empty where there is no label"
+    return ""
+
+
+def nearest(given: str, names: Sequence[str]) -> str | None:
+    """Give the name that was most likely meant, if any is like what was given.
+
+    Example:
+        >>> nearest("Positif", LABELS["sentiment"]), nearest("TRUE", LABELS["sponsored"])
+        ('positive', 'yes')
+        >>> nearest("blue", LABELS["sentiment"]) is None
+        True
+    """
+    plain = given.strip().casefold()
+    plain = _SYNONYMS.get(plain, plain) if _SYNONYMS.get(plain) in names else plain
+    beginning = [name for name in names if plain and name.startswith(plain)]
+    near = [plain] if plain in names else difflib.get_close_matches(plain, names, n=1, cutoff=0.6)
+    return next(iter(near or beginning), None)
+
+
+def join_corpora(parts: Sequence[Corpora]) -> Corpora:
+    """Put corpora one after the other."""
+    none = np.array([], str)
     return Corpora(
         texts=[text for part in parts for text in part.texts],
-        corpus=np.concatenate([part.corpus for part in parts]),
-        origin=np.concatenate([part.origin for part in parts]),
-        key=np.concatenate([part.key for part in parts]),
-        draw=np.concatenate([part.draw for part in parts]),
-        validation=np.concatenate([part.validation for part in parts]),
-        labels={tag: np.concatenate([part.labels[tag] for part in parts]) for tag in TAGS},
-        weak={tag: np.concatenate([part.weak[tag] for part in parts]) for tag in TAGS},
+        corpus=np.concatenate([none, *[part.corpus for part in parts]]),
+        origin=np.concatenate([none, *[part.origin for part in parts]]),
+        key=np.concatenate([none, *[part.key for part in parts]]),
+        draw=np.concatenate([none, *[part.draw for part in parts]]),
+        validation=np.concatenate([np.array([], bool), *[part.validation for part in parts]]),
+        labels={
+            tag: np.concatenate([np.array([], np.int8), *[part.labels[tag] for part in parts]])
+            for tag in TAGS
+        },
+        weak={
+            tag: np.concatenate([np.array([], bool), *[part.weak[tag] for part in parts]])
+            for tag in TAGS
+        },
     )

@@ -14,15 +14,13 @@ from scipy.sparse import csr_array
 
 from murmure.disclosure import find_all, mask
 from murmure.errors import ConfigurationError
-from murmure.schema import LABELS, TAGS
-from murmure.tagging.calibration import Calibration, VectorScaling
-from murmure.tagging.columns import most_probable
+from murmure.schema import LABELS
 from murmure.tagging.folder import write_manifest
 from murmure.tagging.linear import TEXT_TAGS, UNITS, WEIGHTS
 from murmure.tagging.ngrams import NgramHasher, Unit
 from murmure.training import card, figures
-from murmure.training.calibrating import fit_languages, fit_threshold
-from murmure.training.corpora import Corpora, read_corpora
+from murmure.training.corpora import Corpora, configured_corpora, left_out
+from murmure.training.crossfitting import calibrate, calibrate_across, fit_thresholds
 from murmure.training.language import LanguagePart, fit_language, make_sets
 from murmure.training.linear import (
     Floats,
@@ -77,7 +75,7 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
         ConfigurationError: if a corpus that a setting names is not among them.
     """
     settings, given = configuration["fast"], configuration["corpora"]
-    corpora = read_corpora(given["folders"], leave_out=given["leave_out"])
+    corpora = configured_corpora(given)
     _log.info("%d posts in %d corpora", len(corpora), len(np.unique(corpora.corpus)))
     hasher = NgramHasher(bits=settings["bits"])
     target, seed = given["target"], given["seed"]
@@ -114,9 +112,11 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
         )
         logits["language"][held] = part.logits(measured.take(held).texts, hasher)
         _log.info("language, fold %d", fold + 1)
-    probabilities = _calibrate_across(logits, measured, folds, language.scaling, settings)
-    calibration = _calibrate(logits, measured, language.scaling, settings)
-    thresholds = _thresholds(probabilities, measured)
+    balance = {tag: settings[tag]["calibration_balance"] for tag in TEXT_TAGS}
+    scaling = language.scaling
+    probabilities = calibrate_across(logits, measured, folds, language=scaling, balance=balance)
+    calibration = calibrate(logits, measured, language=scaling, balance=balance)
+    thresholds = fit_thresholds(probabilities, measured)
 
     own = material.target & ~material.corpora.validation
     vocabulary = Vocabulary.choose(
@@ -233,64 +233,6 @@ def _weigh_disclosures(logits: Floats, measured: Corpora, found: Mask) -> float:
     return float(fit.coef_[0, 1] / fit.coef_[0, 0])
 
 
-def _spoken(logits: Mapping[str, Floats]) -> NDArray[np.str_]:
-    names = np.array(LABELS["language"])
-    return np.asarray(names[np.argmax(logits["language"], axis=1)], np.str_)
-
-
-def _calibrate(
-    logits: Mapping[str, Floats],
-    measured: Corpora,
-    language: VectorScaling,
-    settings: Mapping[str, Any],
-    *,
-    rows: Mask | None = None,
-) -> Calibration:
-    """Fit on posts drawn at random within their source; posts sought out would bias it."""
-    drawn = measured.draw == "source"
-    if rows is not None:
-        drawn = drawn & rows
-    spoken = _spoken(logits)
-    fits: dict[str, dict[str, VectorScaling]] = {"language": {"any": language}}
-    for tag in TEXT_TAGS:
-        chosen = drawn & (measured.labels[tag] >= 0)
-        fits[tag] = fit_languages(
-            logits[tag][chosen],
-            measured.labels[tag][chosen],
-            spoken[chosen],
-            balance=settings[tag]["calibration_balance"],
-        )
-    return Calibration(fits)
-
-
-def _calibrate_across(
-    logits: Mapping[str, Floats],
-    measured: Corpora,
-    folds: NDArray[np.int64],
-    language: VectorScaling,
-    settings: Mapping[str, Any],
-) -> dict[str, Floats]:
-    """Calibrate each fold by the others, so that the calibration too is measured out of fold."""
-    probabilities = {tag: np.zeros_like(table) for tag, table in logits.items()}
-    for fold in np.unique(folds):
-        held = folds == fold
-        calibration = _calibrate(logits, measured, language, settings, rows=~held)
-        for tag, table in calibration({tag: table[held] for tag, table in logits.items()}).items():
-            probabilities[tag][held] = table
-    return probabilities
-
-
-def _thresholds(probabilities: Mapping[str, Floats], measured: Corpora) -> dict[str, float]:
-    chosen = most_probable(probabilities)
-    thresholds = {}
-    for tag in TAGS:
-        rows = (measured.draw == "source") & (measured.labels[tag] >= 0)
-        scores = np.take_along_axis(probabilities[tag], chosen[tag][:, None], axis=1)[:, 0]
-        right = chosen[tag] == measured.labels[tag]
-        thresholds[tag] = round(fit_threshold(scores[rows], right[rows]), 4)
-    return thresholds
-
-
 def _save_weights(  # noqa: PLR0917 - all that a file of weights holds
     file: Path,
     material: Material,
@@ -337,7 +279,7 @@ def _describe(
     return {
         "posts": of_tag,
         "language": {"texts": len(language), "corpora": names},
-        "left_out": list(configuration["corpora"]["leave_out"]),
+        "left_out": left_out(configuration["corpora"]),
         "configuration": {
             "corpora": {
                 key: value for key, value in configuration["corpora"].items() if key != "folders"

@@ -13,23 +13,21 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from murmure.assets import sample_folder
-from murmure.disclosure import find_all
+from murmure.errors import ConfigurationError, InputError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.columns import most_probable
 from murmure.tagging.folder import ModelFolder
 from murmure.tagging.ngrams import NgramHasher
+from murmure.training import comparing, reliability, slices
 from murmure.training.corpora import Corpora
 from murmure.training.language import LanguagePart, LanguageSets, yardsticks
-from murmure.training.scores import (
-    confusion,
-    f1_scores,
-    interval,
-    macro_f1,
-    measure,
-)
+from murmure.training.scores import confusion, f1_scores, interval, macro_f1, measure
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+
+#: The file of a model folder that holds what the counts rest on.
+CALIBRATION = "calibration.parquet"
 
 _LEAST_SPONSORED = 20
 _MIXED = LABELS["language"].index("mixed")
@@ -38,16 +36,102 @@ _MIXED = LABELS["language"].index("mixed")
 def cross_fitted(
     probabilities: Mapping[str, Floats], measured: Corpora, disclosed: Mask
 ) -> dict[str, Any]:
-    """Measure out-of-fold probabilities: all posts, those drawn at random, sponsorship apart."""
-    drawn = measured.draw == "source"
+    """Measure out-of-fold probabilities.
+
+    Args:
+        probabilities: per tag an array (n, labels), of the posts of `measured` in their order.
+        measured: the target's posts.
+        disclosed: whether the rules found a disclosure.
+
+    Returns:
+        What a manifest holds under `metrics`: `cross_fitted` over all posts,
+        `cross_fitted_source` over those drawn at random within their source, `sponsored`; then
+        `languages`, `origins`, `worst`, `gap`, `reliability` as `training.slices` and
+        `training.reliability` give them; reliability, `languages_source` and `gap_source` on the
+        posts drawn at random.
+    """
+    labels, spoken = measured.labels, slices.spoken(probabilities, measured.labels)
+    at_random, labels_at_random = _at_random(probabilities, measured)
+    spoken_at_random = spoken[measured.draw == "source"]
+    origins = slices.by_slice(probabilities, labels, measured.origin)
+    languages = slices.by_slice(probabilities, labels, slices.name_languages(spoken))
     return {
-        "cross_fitted": measure(probabilities, measured.labels),
-        "cross_fitted_source": measure(
-            {tag: table[drawn] for tag, table in probabilities.items()},
-            {tag: labels[drawn] for tag, labels in measured.labels.items()},
-        ),
+        "cross_fitted": measure(probabilities, labels),
+        "cross_fitted_source": measure(at_random, labels_at_random),
         "sponsored": _sponsored(probabilities, measured, disclosed),
+        "languages": slices.by_language(probabilities, labels, spoken),
+        "languages_source": slices.by_language(at_random, labels_at_random, spoken_at_random),
+        "origins": origins,
+        "worst": slices.worst({"language": languages, "origin": origins}),
+        "gap": slices.gap(probabilities, labels, spoken),
+        "gap_source": slices.gap(at_random, labels_at_random, spoken_at_random),
+        "reliability": reliability.reliability(at_random, labels_at_random),
     }
+
+
+def abstention(
+    probabilities: Mapping[str, Floats], measured: Corpora, thresholds: Mapping[str, float]
+) -> dict[str, Any]:
+    """Tell how often a model abstains on the posts drawn at random, and whether it should."""
+    return reliability.abstention(*_at_random(probabilities, measured), thresholds)
+
+
+def compare(
+    probabilities: Mapping[str, Floats], measured: Corpora, model: str | Path
+) -> dict[str, Any]:
+    """Compare out-of-fold probabilities with those that another model's folder keeps.
+
+    Args:
+        probabilities: per tag an array (n, labels), of the posts of `measured` in their order.
+        measured: the target's posts.
+        model: the name of a shipped model, or a folder, measured on the same posts.
+
+    Raises:
+        ModelError: if there is no such model.
+        InputError: if it was measured on other posts, or they were labelled otherwise.
+    """
+    return comparing.compare(probabilities, kept(model, measured), measured.labels)
+
+
+def kept(model: str | Path, measured: Corpora) -> dict[str, Floats]:
+    """Read the out-of-fold probabilities that a model's folder keeps.
+
+    Args:
+        model: the name of a shipped model, or a folder.
+        measured: the target's posts, which it must have been measured on.
+
+    Returns:
+        Per tag an array (n, labels), in the order of `measured`.
+
+    Raises:
+        ModelError: if there is no such model.
+        InputError: if it was measured on other posts, or they were labelled otherwise.
+    """
+    file = ModelFolder.open(model).path / CALIBRATION
+    table = pq.read_table(file)
+    same = table.num_rows == len(measured) and all(
+        table[f"{tag}_true"].to_pylist() == _names(tag, measured) for tag in TAGS
+    )
+    if not same or table["origin"].to_pylist() != measured.origin.tolist():
+        raise InputError(
+            f"is not of the same {len(measured):,} posts in the same order; compare models that "
+            "were trained on the same corpora",
+            file=file,
+        )
+    return {
+        tag: np.stack(table[f"{tag}_probabilities"].to_numpy()).astype(np.float32) for tag in TAGS
+    }
+
+
+def _at_random(
+    probabilities: Mapping[str, Floats], measured: Corpora
+) -> tuple[dict[str, Floats], dict[str, NDArray[np.int8]]]:
+    """Give probabilities and labels of the posts drawn at random within their source."""
+    drawn = measured.draw == "source"
+    return (
+        {tag: table[drawn] for tag, table in probabilities.items()},
+        {tag: labels[drawn] for tag, labels in measured.labels.items()},
+    )
 
 
 def _sponsored(
@@ -113,11 +197,72 @@ def _names(tag: str, measured: Corpora) -> list[str | None]:
 
 def validation(folder: Path, measured: Corpora) -> dict[str, Any]:
     """Measure the saved model on the posts that it was not trained on."""
-    from murmure.tagging.linear import LinearModel
-
     posts = measured.take(measured.validation)
-    model = LinearModel.load(ModelFolder.open(folder))
-    return measure(model.predict(posts.texts, find_all(posts.texts)), posts.labels)
+    return measure(_predict(folder, posts.texts), posts.labels)
+
+
+def validation_compared(
+    folder: Path, measured: Corpora, probabilities: Mapping[str, Floats]
+) -> dict[str, Any]:
+    """Compare the saved model with those of the folds on the posts that none was trained on.
+
+    Args:
+        folder: of the saved model.
+        measured: the target's posts.
+        probabilities: per tag an array (n, labels), out of fold, of the same posts.
+    """
+    held = measured.validation
+    posts = measured.take(held)
+    of_folds = {tag: table[held] for tag, table in probabilities.items()}
+    return comparing.compare(_predict(folder, posts.texts), of_folds, posts.labels)
+
+
+def external(
+    folder: Path, corpora: Corpora, names: Sequence[str], *, beside: Sequence[str | Path] = ()
+) -> dict[str, Any]:
+    """Measure the saved model on the validation posts of other corpora.
+
+    Args:
+        folder: of the saved model.
+        corpora: posts of many corpora.
+        names: which corpora to measure on.
+        beside: other models, measured on the same posts.
+
+    Returns:
+        Per corpus and tag that it labels in two ways or more, what `scores.measure` gives, and
+        `compared`: per other model what `comparing.compare` gives.
+
+    Raises:
+        ConfigurationError: if a corpus has no validation posts.
+        ModelError: if there is no such model.
+    """
+    measured = {}
+    for name in names:
+        posts = corpora.take((corpora.corpus == name) & corpora.validation)
+        if not len(posts):
+            known = ", ".join(np.unique(corpora.corpus[corpora.validation]))
+            raise ConfigurationError(
+                "corpora.external", given=name, expected=f"a corpus with validation posts: {known}"
+            )
+        probabilities = _predict(folder, posts.texts)
+        others = {
+            ModelFolder.open(model).name: comparing.compare(
+                probabilities, _predict(model, posts.texts), posts.labels
+            )
+            for model in beside
+        }
+        measured[name] = {
+            tag: scores | {"compared": {other: found[tag] for other, found in others.items()}}
+            for tag, scores in measure(probabilities, posts.labels).items()
+            if sum(label["posts"] > 0 for label in scores["labels"].values()) > 1
+        }
+    return measured
+
+
+def _predict(model: str | Path, texts: Sequence[str]) -> Mapping[str, Floats]:
+    from murmure.tagging import Predictor
+
+    return Predictor.from_pretrained(model).predict_columns(texts).probabilities
 
 
 def language(part: LanguagePart, hasher: NgramHasher, sets: LanguageSets) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""How right corrected counts are, over the posts of a calibration sample."""

@@ -1,0 +1,232 @@
+"""Corrects numbers of posts for the tagger's errors, slice by slice.
+
+For each question, such as good, bad or neither, a slice's posteriors are adapted to its own
+prevalences (`adaptation`), which lean on its parent's where its posts tell little (`shrinking`),
+and only as far as its run's posts look like a mix of the calibration sample's classes (`misfit`).
+Each question is answered by itself, since the fewer prevalences are sought at once the better
+each is found; within an answer the classes are taken to be mixed as in the calibration sample.
+The table of all classes, from which every number is read, then is the one nearest to what the
+model says of the slice's posts that agrees with the answers (iterative proportional fitting:
+Deming and Stephan, 1940), so that numbers add up: own and shared, touchpoints, organic and
+sponsored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murmure.influence.adaptation import adapt, expect
+from murmure.influence.cells import Cells
+from murmure.influence.classes import QUESTIONS, Flags, Question
+from murmure.influence.intervals import GRID, Errors, make_errors
+from murmure.influence.misfit import misfit, trust
+from murmure.influence.posteriors import NEITHER
+from murmure.influence.shrinking import ROOT, USUAL, shrink, strength
+
+Table = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+_FITTING_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Histograms of slices, and which of them is each one's parent.
+
+    Attributes:
+        histograms: of shape (slices, cells).
+        languages: of each slice, position in `posteriors.LANGUAGES`, or `NEITHER`.
+        parents: of each slice, its parent's row; its own where it has none. A parent comes before
+            its children.
+    """
+
+    histograms: Table
+    languages: Numbers
+    parents: Numbers
+
+    @property
+    def posts(self) -> Table:
+        """How many posts each slice holds."""
+        total: Table = self.histograms.sum(axis=1)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found of one question.
+
+    Attributes:
+        prevalences: of shape (slices, answers), rows sum to 1; adapted as far as that is trusted.
+        found: adapted all the way.
+        strengths: what each slice's parent was worth to it, in posts.
+        distrust: how far each slice was not adapted, from 0 to 1.
+    """
+
+    prevalences: Table
+    found: Table
+    strengths: Table
+    distrust: Table
+
+
+@dataclass(slots=True)
+class Corrector:
+    """Estimates numbers of posts with the cells of one model.
+
+    Attributes:
+        cells: of the model.
+        strengths: by question what a parent is worth; learned with `learn`.
+        trust: how far the posts of all slices are to be adapted, from 0 to 1; likewise.
+    """
+
+    cells: Cells
+    strengths: dict[str, float] = field(default_factory=dict)
+    trust: float = 1.0
+    _errors: dict[tuple[bytes, int], Errors] = field(default_factory=dict)
+
+    def errors(self, member: Flags, language: int) -> Errors:
+        """How well the cells tell these classes from the others."""
+        key = (member.tobytes(), language)
+        if key not in self._errors:
+            self._errors[key] = make_errors(self.cells, member, language)
+        return self._errors[key]
+
+    def answer(
+        self,
+        question: Question,
+        slices: Slices,
+        *,
+        roots: Table | None = None,
+        trusted: Table | None = None,
+    ) -> Answer:
+        """Finds the prevalences of a question in each slice.
+
+        Args:
+            question: which.
+            slices: their posts.
+            roots: for slices without parent, prevalences to lean on, of shape (languages and
+                neither, answers); those of the calibration sample where None.
+            trusted: how far each slice is to be adapted; `trust` where None.
+        """
+        alone = self._alone(question, slices)
+        told = self._told(question, slices, alone)
+        found = np.empty_like(alone)
+        strengths = np.full(len(alone), self.strengths.get(question.name, USUAL))
+        own = np.arange(len(alone))
+        tops = slices.parents == own
+        if roots is None:
+            strengths[tops] = ROOT
+            roots = self.cells.joint.priors @ question.member.T
+        at = roots[slices.languages[tops]]
+        found[tops] = shrink(alone[tops], at, told[tops], strengths[tops])
+        done = tops.copy()
+        while not done.all():  # one generation after the other
+            ready = ~done & done[slices.parents]
+            above = found[slices.parents[ready]]
+            found[ready] = shrink(alone[ready], above, told[ready], strengths[ready])
+            done |= ready
+        trusts = np.full(len(found), self.trust) if trusted is None else trusted
+        # Prevalences between those that the model presupposes and those found.
+        prior = (self.cells.joint.priors @ question.member.T)[slices.languages]
+        part = trusts[:, None]
+        leaning = np.maximum(found, 1e-9) ** part * prior ** (1 - part)
+        leaning /= leaning.sum(axis=1, keepdims=True)
+        adapted = np.where(part == 1, found, leaning)
+        return Answer(adapted, found, strengths, 1 - trusts)
+
+    def learn(self, slices: Slices) -> None:
+        """Learns what parents are worth, from the slices of all entities together."""
+        children = np.flatnonzero(slices.parents != np.arange(len(slices.parents)))
+        for question in QUESTIONS.values():
+            alone = self._alone(question, slices)
+            told = self._told(question, slices, alone)
+            above = alone[slices.parents[children]]
+            self.strengths[question.name] = strength(alone[children], above, told[children])
+        tops = np.flatnonzero(slices.parents == np.arange(len(slices.parents)))
+        whole = Slices(slices.histograms[tops], slices.languages[tops], np.arange(len(tops)))
+        statistic, freedom = self.fit(whole)
+        self.trust = float(trust(statistic.sum(keepdims=True), freedom.sum(keepdims=True))[0])
+
+    def fit(self, slices: Slices) -> tuple[Table, Table]:
+        """How far slices are from the mixes found of them: a statistic, degrees of freedom."""
+        certain = np.ones(len(slices.languages))
+        answers = {
+            name: self.answer(question, slices, trusted=certain)
+            for name, question in QUESTIONS.items()
+        }
+        tables = self.tables(slices, answers, tuple(QUESTIONS))
+        return misfit(self.cells, slices.histograms, slices.languages, tables)
+
+    def expected(self, question: Question, slices: Slices, prevalences: Table) -> Table:
+        """Posts to be expected in each answer, of shape (slices, answers)."""
+        counts = np.empty(prevalences.shape)
+        for language, rows in _by_language(slices.languages):
+            likelihoods = self.cells.likelihoods(question.member, language)
+            counts[rows] = expect(slices.histograms[rows], likelihoods, prevalences[rows])
+        return counts
+
+    def tables(
+        self, slices: Slices, answers: Mapping[str, Answer], questions: Sequence[str]
+    ) -> Table:
+        """Posts to be expected in each class, of shape (slices, classes).
+
+        Args:
+            slices: their posts.
+            answers: what was found, by question.
+            questions: those that the tables shall agree with, the last most closely.
+        """
+        table = np.empty((len(slices.languages), self.cells.ratios.shape[2]))
+        for language, rows in _by_language(slices.languages):
+            table[rows] = slices.histograms[rows] @ self.cells.mixed(language)
+        wanted = []
+        for name in questions:
+            question = QUESTIONS[name]
+            counts = self.expected(question, slices, answers[name].prevalences)
+            wanted.append((counts, question.member.astype(float)))
+        for _ in range(_FITTING_ROUNDS):
+            for counts, member in wanted:
+                have = table @ member.T
+                table *= (counts / np.maximum(have, 1e-12)) @ member
+        return table
+
+    def posteriors(self, question: Question, prevalences: Table, language: int) -> Table:
+        """Probabilities of the answers in each cell, of shape (slices, cells, answers).
+
+        Args:
+            question: which.
+            prevalences: of shape (slices, answers).
+            language: of the slices.
+        """
+        likelihoods = self.cells.likelihoods(question.member, language)
+        joint = prevalences[:, None, :] * likelihoods[None]
+        joint /= np.maximum(joint.sum(axis=2, keepdims=True), 1e-300)
+        return joint
+
+    def _alone(self, question: Question, slices: Slices) -> Table:
+        found = np.empty((len(slices.languages), len(question.answers)))
+        for language, rows in _by_language(slices.languages):
+            likelihoods = self.cells.likelihoods(question.member, language)
+            start = self.cells.joint.priors[language] @ question.member.T
+            found[rows] = adapt(slices.histograms[rows], likelihoods, start)
+        return found
+
+    def _told(self, question: Question, slices: Slices, prevalences: Table) -> Table:
+        """How many labelled posts each slice's posts are worth, all answers taken together."""
+        spread = np.maximum(prevalences * (1 - prevalences), 1e-4)
+        part = np.empty(len(prevalences))
+        for language, rows in _by_language(slices.languages):
+            each = [
+                np.interp(prevalences[rows, place], GRID, self.errors(member, language).told)
+                for place, member in enumerate(question.member)
+            ]
+            weights = spread[rows]
+            part[rows] = (np.array(each).T * weights).sum(axis=1) / weights.sum(axis=1)
+        return slices.posts * part
+
+
+def _by_language(languages: Numbers) -> list[tuple[int, Numbers]]:
+    found = [(number, np.flatnonzero(languages == number)) for number in range(NEITHER + 1)]
+    return [(number, rows) for number, rows in found if len(rows)]

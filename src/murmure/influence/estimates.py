@@ -1,0 +1,323 @@
+"""Estimates and intervals of all numbers of an entity's slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murmure.influence.auditing import Labels, audit_numbers
+from murmure.influence.classes import ATTITUDE, OWN, QUESTIONS, TAG_QUESTIONS, Flags, where
+from murmure.influence.correction import Answer, Corrector, Slices
+from murmure.influence.layout import Layout, add_languages, histograms, kinds, originals
+from murmure.influence.metrics import ALL, ORGANIC
+from murmure.influence.numbers import OF_ORIGINALS, OF_POSTS, Number, members, wider
+from murmure.influence.voices import ANSWERS, count_people
+
+Table = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Key = tuple[str, str, str, str, str]
+
+_SPONSORED = TAG_QUESTIONS["sponsored"]
+_POST_QUESTIONS = ("attitude", "sentiment", "sponsored")
+_ORGANIC = where(sponsored="no")
+_FOR, _AGAINST, _ = ATTITUDE.member
+_GOOD, _BAD, _ = OWN.member
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """One number in all slices of an entity, each array of shape (slices,); NaN is not known."""
+
+    estimate: Table
+    low: Table
+    high: Table
+
+    @staticmethod
+    def within(estimate: Table, low: Table, high: Table, top: Table | float) -> Estimated:
+        """Numbers put into [0, `top`], with `low` at most and `high` at least the estimate."""
+        estimate = np.clip(estimate, 0, top)
+        low, high = np.clip(low, 0, estimate), np.clip(np.maximum(high, estimate), 0, top)
+        return Estimated(estimate, low, high)
+
+
+@dataclass(slots=True)
+class Estimator:
+    """Estimates the numbers of one entity after the other.
+
+    Attributes:
+        corrector: of the model.
+        z: how many standard deviations make an interval.
+        level: how often it shall cover the truth.
+        labels: of an audit; None where there was none.
+        roots: by question, prevalences of all entities together, of shape (languages and neither,
+            answers); empty until the first entity, "all", was estimated.
+    """
+
+    corrector: Corrector
+    z: float
+    level: float = 0.95
+    labels: Labels | None = None
+    roots: dict[str, Table] = field(default_factory=dict)
+    _voices: dict[int, Table] = field(default_factory=dict)
+
+    def estimate(self, layout: Layout, *, rivals: Layout | None = None) -> dict[Key, Estimated]:
+        """All numbers of an entity that rest on labels.
+
+        Args:
+            layout: its slices.
+            rivals: those of all entities of its group together, for its share.
+
+        Returns:
+            By promotion, metric, experience, touchpoint and sentiment.
+        """
+        found = self._all_but_share(layout)
+        if rivals is not None:
+            voices = found[ORGANIC, "voices", ALL, ALL, ALL]
+            found[ORGANIC, "share", ALL, ALL, ALL] = self._share(layout, voices, rivals)
+        return found
+
+    def _all_but_share(self, layout: Layout) -> dict[Key, Estimated]:
+        material, here = layout.material, layout.material.rows(layout.entity)
+        echo, nobody = material.echo[here], material.author[here] == 0
+        cells = len(self.corrector.cells)
+        found_in = {
+            "posts": histograms(layout, cells, np.ones(len(echo), np.bool_)),
+            "echoes": histograms(layout, cells, echo),
+            "unknown_authors": histograms(layout, cells, nobody),
+        }
+        posts = Slices(found_in["posts"], layout.languages, layout.parents)
+        firsts = Slices(found_in["posts"] - found_in["echoes"], layout.languages, layout.parents)
+        if not self.corrector.strengths:
+            self.corrector.learn(firsts)
+        answers = self._answers(firsts, tuple(QUESTIONS))
+        of_posts = answers if not echo.any() else self._answers(posts, _POST_QUESTIONS)
+        if not self.roots:
+            self.roots.update(self._roots(firsts, answers))
+        found: dict[Key, Estimated] = {}
+        found |= self._posts(layout, posts, of_posts, _POST_QUESTIONS, OF_POSTS)
+        found |= self._posts(layout, firsts, answers, tuple(QUESTIONS), OF_ORIGINALS)
+        for metric in ("echoes", "unknown_authors"):
+            some = Slices(found_in[metric], layout.languages, layout.parents)
+            counts = self.corrector.expected(_SPONSORED, some, of_posts["sponsored"].prevalences)
+            for promotion, place in ANSWERS.items():
+                member = _SPONSORED.member[place]
+                n = add_languages(layout, some.posts)
+                value = add_languages(layout, counts[:, place])
+                key = (promotion, metric, ALL, ALL, ALL)
+                found[key] = self._bounded(
+                    layout, value, n, member=member, answer=of_posts["sponsored"]
+                )
+        return found | self._people(layout, answers)
+
+    def _answers(self, slices: Slices, names: tuple[str, ...]) -> dict[str, Answer]:
+        return {
+            name: self.corrector.answer(QUESTIONS[name], slices, roots=self.roots.get(name))
+            for name in names
+        }
+
+    def _roots(self, slices: Slices, answers: Mapping[str, Answer]) -> dict[str, Table]:
+        """The prevalences of all entities, by language, for the others to lean on."""
+        tops = np.flatnonzero(slices.parents == np.arange(len(slices.parents)))
+        roots = {}
+        for name, answer in answers.items():
+            table = self.corrector.cells.joint.priors @ QUESTIONS[name].member.T
+            table[slices.languages[tops]] = answer.found[tops]
+            roots[name] = table
+        return roots
+
+    def _posts(
+        self,
+        layout: Layout,
+        slices: Slices,
+        answers: Mapping[str, Answer],
+        names: tuple[str, ...],
+        numbers: tuple[Number, ...],
+    ) -> dict[Key, Estimated]:
+        table = self.corrector.tables(slices, answers, names)
+        values = add_languages(layout, table @ members(numbers).T.astype(float))
+        n = add_languages(layout, slices.posts)
+        found = {
+            number.key: self._bounded(
+                layout,
+                values[:, place],
+                n,
+                member=number.member,
+                answer=answers[number.question],
+            )
+            for place, number in enumerate(numbers)
+        }
+        # A part is no more than the whole: what hardly has labelled posts is bounded by what has.
+        for number, places in zip(numbers, wider(numbers), strict=True):
+            part = found[number.key]
+            for place in places:
+                whole = found[numbers[place].key].high
+                np.minimum(part.high, np.maximum(whole, part.estimate), out=part.high)
+        if self.labels is not None and len(self.labels):
+            self._audit(self.labels, layout, slices, table=table, numbers=numbers, found=found)
+        return found
+
+    def _audit(
+        self,
+        labels: Labels,
+        layout: Layout,
+        slices: Slices,
+        *,
+        table: Table,
+        numbers: tuple[Number, ...],
+        found: dict[Key, Estimated],
+    ) -> None:
+        """Puts audited numbers in the place of the model's, where there are labels enough."""
+        wanted = members(numbers).T.astype(float)
+        cells = self.corrector.cells
+
+        class Said(dict[int, Table]):
+            def __missing__(self, row: int) -> Table:
+                before = cells.mixed(int(slices.languages[row]))
+                factor = table[row] / np.maximum(slices.histograms[row] @ before, 1e-12)
+                self[row] = (before * factor) @ wanted
+                return self[row]
+
+        values = np.array([found[number.key].estimate for number in numbers]).T
+        reach = np.array([found[n.key].high - found[n.key].low for n in numbers]).T
+        audit = audit_numbers(
+            labels,
+            layout,
+            numbers,
+            Said(),
+            values=values,
+            deviations=reach / (2 * self.z),
+            n=add_languages(layout, slices.posts),
+            level=self.level,
+            originals=numbers is OF_ORIGINALS,
+        )
+        for place, number in enumerate(numbers):
+            estimated = found[number.key]
+            estimated.estimate[audit.rows] = audit.estimate[:, place]
+            estimated.low[audit.rows] = audit.low[:, place]
+            estimated.high[audit.rows] = audit.high[:, place]
+
+    def _bounded(
+        self,
+        layout: Layout,
+        value: Table,
+        n: Table,
+        *,
+        member: Flags,
+        answer: Answer,
+    ) -> Estimated:
+        """A number of `n` posts or people with its interval, in every slice."""
+        strengths = _strengths(layout, answer)
+        share = np.clip(value / np.maximum(n, 1e-9), 0, 1)
+        low, high = np.zeros(len(value)), np.zeros(len(value))
+        for language, rows in kinds(layout):
+            errors = self.corrector.errors(member, language)
+            low[rows], high[rows] = errors.bounds(
+                share[rows],
+                n[rows],
+                z=self.z,
+                strength=strengths[rows],
+                distrust=1 - self.corrector.trust,
+            )
+        return Estimated.within(value, low * n, high * n, n)
+
+    def _deviation(
+        self, layout: Layout, value: Table, n: Table, member: Flags, answer: Answer
+    ) -> Table:
+        strengths = _strengths(layout, answer)
+        share = np.clip(value / np.maximum(n, 1e-9), 0, 1)
+        found = np.zeros(len(value))
+        for language, rows in kinds(layout):
+            errors = self.corrector.errors(member, language)
+            found[rows] = errors.deviation(
+                share[rows], n[rows], strengths[rows], distrust=1 - self.corrector.trust
+            )
+        deviation: Table = found * n
+        return deviation
+
+    def _people(self, layout: Layout, answers: Mapping[str, Answer]) -> dict[Key, Estimated]:
+        sums = count_people(layout, self.corrector, answers)
+        voices = sums["voices"]
+        found: dict[Key, Estimated] = {}
+        for promotion, place in ANSWERS.items():
+            member = _SPONSORED.member[place]
+            whole = (promotion, "voices", ALL, ALL, ALL)
+            found[whole] = self._bounded(
+                layout, sums[promotion], voices, member=member, answer=answers["sponsored"]
+            )
+            key = (promotion, "concentration", ALL, ALL, ALL)
+            found[key] = _concentration(sums, promotion, found[whole])
+        for name, member in (("advocates", _GOOD), ("detractors", _BAD)):
+            key = (ORGANIC, name, ALL, ALL, ALL)
+            found[key] = self._bounded(
+                layout, sums[name], voices, member=member, answer=answers["own"]
+            )
+        organic = found[ORGANIC, "voices", ALL, ALL, ALL]
+        found[ORGANIC, "influence", ALL, ALL, ALL] = self._influence(
+            layout, sums, organic, answers["attitude"]
+        )
+        return found
+
+    def _influence(
+        self, layout: Layout, sums: Mapping[str, Table], organic: Estimated, answer: Answer
+    ) -> Estimated:
+        voices, ahead, behind = sums["voices"], sums["for"], sums["against"]
+
+        def deviation(value: Table, member: Flags) -> Table:
+            return self._deviation(layout, value, voices, member, answer)
+
+        # Var(a - b) = 2 Var(a) + 2 Var(b) - Var(a + b)
+        of_each = deviation(ahead, _FOR) ** 2 + deviation(behind, _AGAINST) ** 2
+        of_both = deviation(ahead + behind, _FOR | _AGAINST) ** 2
+        spread = self.z * np.sqrt(np.maximum(2 * of_each - of_both, of_each / 4))
+        known = np.maximum(organic.estimate, 1e-9)
+        value = np.clip((ahead - behind) / known, -1, 1)
+        whole = (organic.high - organic.low) / 2 * np.abs(value)
+        reach = np.sqrt(spread**2 + whole**2) / known
+        empty = organic.estimate < 0.5  # nobody's influence is not known
+        scale = np.where(empty, np.nan, 100.0)
+        low, high = np.clip(value - reach, -1, value), np.clip(value + reach, value, 1)
+        return Estimated(scale * value, scale * low, scale * high)
+
+    def _share(self, layout: Layout, voices: Estimated, rivals: Layout) -> Estimated:
+        places = np.nonzero(layout.rows >= 0)
+        rows = np.zeros(layout.count, np.int64)
+        rows[layout.rows[places]] = rivals.rows[places]
+        group = np.maximum(self._voices_of(rivals)[rows], voices.estimate)
+        others = group - voices.estimate
+        known = group >= 0.5
+
+        def share(number: Table) -> Table:
+            return np.where(known, number / np.maximum(number + others, 1e-9), np.nan)
+
+        return Estimated(share(voices.estimate), share(voices.low), share(voices.high))
+
+    def _voices_of(self, rivals: Layout) -> Table:
+        """Organic voices of all entities of a group together, in each of their slices."""
+        key = id(rivals)
+        if key not in self._voices:
+            counts = histograms(rivals, len(self.corrector.cells), originals(rivals))
+            slices = Slices(counts, rivals.languages, rivals.parents)
+            name = _SPONSORED.name
+            answer = self.corrector.answer(_SPONSORED, slices, roots=self.roots.get(name))
+            self._voices[key] = count_people(rivals, self.corrector, {name: answer})[ORGANIC]
+        return self._voices[key]
+
+
+def _concentration(sums: Mapping[str, Table], promotion: str, voices: Estimated) -> Estimated:
+    posts, squares = sums[f"posts:{promotion}"], sums[f"squares:{promotion}"]
+    none = (voices.estimate < 0.5) | (squares <= 0)
+    value = np.where(none, np.nan, posts**2 / np.maximum(squares, 1e-9))
+    value = np.clip(value, 1, np.maximum(voices.estimate, 1))
+    # The mix of organic and sponsored moves it as it moves the voices.
+    known = np.maximum(voices.estimate, 1e-9)
+    low, high = value * voices.low / known, value * voices.high / known
+    most = np.maximum(sums["voices"], 1)
+    high = np.minimum(np.maximum(high, value), np.maximum(most, value))
+    return Estimated(value, np.maximum(np.minimum(low, value), 1), high)
+
+
+def _strengths(layout: Layout, answer: Answer) -> Table:
+    return add_languages(layout, answer.strengths)

@@ -1,0 +1,294 @@
+"""Training of the base model: an encoder with a head per tag, cross-fitted, calibrated, exported.
+
+Everything is kept in `FOLDER.training` as it is done, so that a training that was killed goes on
+from there; the folder may be removed once the model is written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file as load_tensors
+from safetensors.torch import save_file as save_tensors
+
+from murmure.disclosure import find_all
+from murmure.errors import RunError
+from murmure.schema import LABELS, TAGS
+from murmure.tagging.encoder import TOKENIZER
+from murmure.tagging.folder import ModelFolder, write_manifest
+from murmure.training import card, figures, plots
+from murmure.training.corpora import configured_corpora, left_out
+from murmure.training.encoder import Tagger
+from murmure.training.licences import licences_of
+from murmure.training.packaging import (
+    RELIABILITY,
+    Companion,
+    calibrate_mixture,
+    describe,
+    measure_export,
+    write_folder,
+)
+from murmure.training.phases import Material, gather, logits_of, run_phase
+
+_log = logging.getLogger(__name__)
+
+# So many posts tell the export how far the inputs of each layer reach.
+_MEASURED_ON = 1000
+
+Floats = NDArray[np.float32]
+Logits = dict[str, Floats]
+
+
+def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
+    """Train, measure, export and save the base model.
+
+    Args:
+        configuration: as `load_configuration` gives it.
+        output: the model folder; files of the same names are replaced.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: if the corpora or the encoder cannot be read.
+        ConfigurationError: if a setting does not fit the corpora or the encoder.
+        RunError: if a checkpoint cannot be read or written.
+    """
+    from transformers import AutoTokenizer
+
+    settings, given = configuration["base"], configuration["corpora"]
+    corpora = configured_corpora(given)
+    companion = ModelFolder.open(settings["companion"])
+    tokenizer = AutoTokenizer.from_pretrained(settings["encoder"])
+    material = gather(configuration, corpora, tokenizer)
+    measured = material.corpora.take(material.target)
+    # Asked for first: whether the companion was measured on these very posts.
+    beside = figures.kept(companion.path, measured)
+
+    work = output.with_name(output.name + ".training")
+    work.mkdir(parents=True, exist_ok=True)
+    broad = _broad(material, configuration, work)
+    logits = _cross_fit(material, configuration, broad, work)
+    shipped = _shipped(material, configuration, broad, work)
+
+    folds = material.fold[material.target]
+    balance = {tag: settings[tag]["calibration_balance"] for tag in TAGS}
+    calibrated = calibrate_mixture(logits, measured, folds, beside=beside, balance=balance)
+    disclosed = np.array([bool(found) for found in find_all(measured.texts)])
+    metrics = figures.cross_fitted(calibrated.probabilities, measured, disclosed)
+    metrics["abstention"] = figures.abstention(
+        calibrated.probabilities, measured, calibrated.thresholds
+    )
+    metrics["compared"] = {
+        companion.name: figures.compare(calibrated.probabilities, measured, companion.path)
+    }
+    metrics["protocol"] = _protocol(configuration, len(measured))
+    metrics["language"] = companion.manifest.get("metrics", {}).get("language")
+    output.mkdir(parents=True, exist_ok=True)
+    figures.save_calibration(output / figures.CALIBRATION, measured, calibrated.probabilities)
+    plots.reliability({output.name: metrics["reliability"]}, output / RELIABILITY)
+    metrics["reliability_plot"] = RELIABILITY
+    manifest = write_folder(
+        output,
+        shipped,
+        tokenizer=Path(settings["encoder"]) / TOKENIZER,
+        texts=_some(material, seed=given["seed"]),
+        companion=Companion.of(companion),
+        mixture=calibrated.mixture,
+        calibration=calibrated.calibration,
+        thresholds=calibrated.thresholds,
+        description={
+            "architecture": describe(
+                shipped, settings["about"], Companion.of(companion), calibrated.mixture
+            ),
+            "training": _describe(material, configuration, companion.name),
+            "metrics": metrics,
+        },
+    )
+    _log.info("measuring the exported model")
+    metrics["export"] = measure_export(output, shipped, measured.take(measured.validation))
+    metrics["validation"] = figures.validation(output, measured)
+    metrics["validation_compared"] = figures.validation_compared(
+        output, measured, calibrated.probabilities
+    )
+    external = [name for name in settings["external"] if name in corpora.corpus]
+    metrics["external"] = figures.external(output, corpora, external, beside=[companion.path])
+    (output / "README.md").write_text(card.render(manifest), "utf-8")
+    write_manifest(output, manifest)
+    return manifest
+
+
+def _some(material: Material, *, seed: int) -> list[str]:
+    """Give a few hundred of the target's posts that may be trained on."""
+    rows = np.flatnonzero(material.target & material.trainable & ~material.corpora.validation)
+    chosen = np.random.default_rng(seed).permutation(rows)[:_MEASURED_ON]
+    return [material.corpora.texts[row] for row in chosen]
+
+
+def _protocol(configuration: Mapping[str, Any], posts: int) -> dict[str, str]:
+    settings = configuration["base"]
+    broad, target = settings["broad"], settings["target"]
+    fold = {**target, **settings["fold"]}
+    name = configuration["corpora"]["target"]
+
+    def length(phase: Mapping[str, Any]) -> str:
+        return (
+            f"{phase['epochs']:g} epochs over `{name}`, with {phase['others']:,} posts of other "
+            "corpora mixed in"
+        )
+
+    return {
+        "folds": f"The figures are from {configuration['corpora']['folds']}-fold cross-fitting "
+        f"over the {posts:,} posts of `{name}`: no model saw the posts that it is measured on, "
+        f"nor any post with one of their keys. All folds start from one model that read "
+        f"{broad['others']:,} posts of the other corpora; each is then trained for {length(fold)}.",
+        "shipped": f"What ships starts from the same model and is trained for {length(target)}, "
+        "and keeps the weights that were best on the validation posts.",
+        "calibration": "Encoder and companion are weighed, and the mixture is calibrated, on the "
+        "out-of-fold logits of posts drawn at random; each fold by the others.",
+    }
+
+
+def _describe(
+    material: Material, configuration: Mapping[str, Any], companion: str
+) -> dict[str, Any]:
+    """Tell what was trained on: posts a corpus and tag, and their licences."""
+    corpora, used = material.corpora, material.trainable & ~material.corpora.validation
+    posts: dict[str, dict[str, int]] = {}
+    for tag, weight in material.posts.weights.items():
+        names, counts = np.unique(corpora.corpus[used & (weight > 0)], return_counts=True)
+        posts[tag] = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    given = configuration["corpora"]
+    read = {name for of_tag in posts.values() for name in of_tag}
+    return {
+        "posts": posts,
+        "left_out": left_out(given),
+        "licences": [
+            {
+                "corpus": card["name"],
+                "licence": card["licence"],
+                "source": ", ".join(card["source"]),
+                "note": card["note"],
+            }
+            for card in licences_of(read, folders=given["folders"])
+        ],
+        "configuration": {
+            "corpora": {key: value for key, value in given.items() if key != "folders"},
+            # Where the encoder lay on this machine is nobody's business.
+            "base": {**configuration["base"], "encoder": "", "companion": companion},
+        },
+    }
+
+
+def _fresh(configuration: Mapping[str, Any]) -> Tagger:
+    settings = configuration["base"]
+    return Tagger.from_encoder(
+        settings["encoder"],
+        tags=settings["tags"],
+        layers=settings["layers"] or None,
+        prefix=settings["prefix"],
+        longest=settings["longest"],
+        dropout=settings["dropout"],
+        encoder_dropout=settings["encoder_dropout"],
+    )
+
+
+def _broad(material: Material, configuration: Mapping[str, Any], work: Path) -> Path:
+    """Train on all corpora but the target; what all folds and what ships start from."""
+    done = work / "broad.safetensors"
+    if not done.exists():
+        tagger = run_phase(
+            _fresh(configuration),
+            material,
+            np.flatnonzero(material.target),
+            configuration,
+            work / "broad",
+            phase=configuration["base"]["broad"],
+            validate=True,
+        )
+        _keep(done, tagger)
+    return done
+
+
+def _cross_fit(
+    material: Material, configuration: Mapping[str, Any], broad: Path, work: Path
+) -> Logits:
+    """Give the logits of the target's posts, each from a model that never saw its key."""
+    settings = configuration["base"]
+    # The folds' models may be shorter than what ships: the card says so.
+    phase = {**settings["target"], **settings["fold"]}
+    logits = {
+        tag: np.zeros((len(material.corpora), len(LABELS[tag])), np.float32)
+        for tag in settings["tags"]
+    }
+    for fold in range(configuration["corpora"]["folds"]):
+        held = np.flatnonzero(material.target & (material.fold == fold))
+        done = work / f"fold-{fold}.safetensors"
+        if not done.exists():
+            tagger = run_phase(
+                _start(configuration, broad),
+                material,
+                np.flatnonzero(material.target & (material.fold != fold)),
+                configuration,
+                work / f"fold-{fold}",
+                phase=phase,
+                validate=False,
+            )
+            save_file(logits_of(tagger, material.posts, held), done)
+        tables = load_file(done)
+        for tag, table in logits.items():
+            if len(tables[tag]) != len(held):
+                raise RunError("is of other posts; remove it to train the fold anew", file=done)
+            table[held] = tables[tag]
+        _log.info("fold %d of %d", fold + 1, configuration["corpora"]["folds"])
+    return {tag: table[material.target] for tag, table in logits.items()}
+
+
+def _shipped(
+    material: Material, configuration: Mapping[str, Any], broad: Path, work: Path
+) -> Tagger:
+    """Train what ships: on the target's posts but those for validation."""
+    done = work / "shipped.safetensors"
+    tagger = _start(configuration, done if done.exists() else broad)
+    if not done.exists():
+        tagger = run_phase(
+            tagger,
+            material,
+            np.flatnonzero(material.target & ~material.corpora.validation),
+            configuration,
+            work / "shipped",
+            phase=configuration["base"]["target"],
+            validate=True,
+        )
+        _keep(done, tagger)
+    tagger.eval()
+    return tagger
+
+
+def _start(configuration: Mapping[str, Any], weights: Path) -> Tagger:
+    tagger = _fresh(configuration)
+    try:
+        tagger.load_state_dict(load_tensors(weights))
+    except Exception as error:
+        raise RunError(
+            f"is of another encoder, or damaged ({error}); remove it to train it anew",
+            file=weights,
+        ) from error
+    return tagger
+
+
+def _keep(file: Path, tagger: Tagger) -> None:
+    unfinished = file.with_suffix(".unfinished")
+    tensors = {name: value.contiguous().cpu() for name, value in tagger.state_dict().items()}
+    try:
+        save_tensors(tensors, unfinished)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise RunError(f"cannot be written ({error}); make room", file=file) from error
+    unfinished.replace(file)

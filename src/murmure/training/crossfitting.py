@@ -1,0 +1,120 @@
+"""Calibrating by the folds: every post's probabilities come from fits that never saw it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murmure.schema import LABELS, TAGS
+from murmure.tagging.calibration import Calibration, VectorScaling
+from murmure.tagging.columns import most_probable
+from murmure.training.calibrating import fit_languages, fit_mixture, fit_threshold
+from murmure.training.corpora import MISSING, Corpora
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Mixture = dict[str, tuple[float, float]]
+
+
+def calibrate(
+    logits: Mapping[str, Floats],
+    measured: Corpora,
+    *,
+    language: VectorScaling,
+    balance: Mapping[str, float],
+    spread: float | None = None,
+    rows: Mask | None = None,
+) -> Calibration:
+    """Fit every tag but language, on posts drawn at random within their source.
+
+    Posts sought out because they are hard would bias it.
+
+    Args:
+        logits: out of fold, per tag an array (posts, labels); language's calibrated already
+            by `language`.
+        measured: the posts, with their labels.
+        language: the fit of the language tag, which is trained apart.
+        balance: per tag, as `fit_scaling` takes it.
+        spread: as `fit_languages` takes it.
+        rows: fit on these alone.
+    """
+    drawn = measured.draw == "source"
+    if rows is not None:
+        drawn = drawn & rows
+    names = np.array(LABELS["language"])
+    spoken = np.asarray(names[np.argmax(logits["language"], axis=1)], np.str_)
+    fits: dict[str, dict[str, VectorScaling]] = {"language": {"any": language}}
+    for tag in TAGS[1:]:
+        chosen = drawn & (measured.labels[tag] != MISSING)
+        fits[tag] = fit_languages(
+            logits[tag][chosen],
+            measured.labels[tag][chosen],
+            spoken[chosen],
+            balance=balance[tag],
+            spread=spread,
+        )
+    return Calibration(fits)
+
+
+def calibrate_across(
+    logits: Mapping[str, Floats],
+    measured: Corpora,
+    folds: NDArray[np.int64],
+    *,
+    language: VectorScaling,
+    balance: Mapping[str, float],
+    spread: float | None = None,
+) -> dict[str, Floats]:
+    """Calibrate each fold by the others, so that the calibration too is measured out of fold."""
+    probabilities = {tag: np.zeros_like(table) for tag, table in logits.items()}
+    for fold in np.unique(folds):
+        held = folds == fold
+        calibration = calibrate(
+            logits, measured, language=language, balance=balance, spread=spread, rows=~held
+        )
+        for tag, table in calibration({tag: table[held] for tag, table in logits.items()}).items():
+            probabilities[tag][held] = table
+    return probabilities
+
+
+def mix(
+    logits: Mapping[str, Floats], companion: Mapping[str, Floats], mixture: Mixture
+) -> dict[str, Floats]:
+    """Weigh an encoder's logits with a companion's log-probabilities, tag by tag."""
+    return {
+        tag: np.asarray(share * logits[tag] + other * companion[tag], np.float32)
+        for tag, (share, other) in mixture.items()
+    }
+
+
+def fit_mixtures(
+    logits: Mapping[str, Floats],
+    companion: Mapping[str, Floats],
+    measured: Corpora,
+    *,
+    rows: Mask | None = None,
+) -> Mixture:
+    """Fit how much the encoder and its companion count, by tag, on out-of-fold logits of both."""
+    mixture = {}
+    for tag, table in logits.items():
+        chosen = measured.labels[tag] != MISSING
+        if rows is not None:
+            chosen &= rows
+        mixture[tag] = fit_mixture(
+            table[chosen], companion[tag][chosen], measured.labels[tag][chosen]
+        )
+    return mixture
+
+
+def fit_thresholds(probabilities: Mapping[str, Floats], measured: Corpora) -> dict[str, float]:
+    """Give each tag's score below which the model is wrong more often than right."""
+    chosen = most_probable(probabilities)
+    thresholds = {}
+    for tag in TAGS:
+        rows = (measured.draw == "source") & (measured.labels[tag] != MISSING)
+        scores = np.take_along_axis(probabilities[tag], chosen[tag][:, None], axis=1)[:, 0]
+        right = chosen[tag] == measured.labels[tag]
+        thresholds[tag] = round(fit_threshold(scores[rows], right[rows]), 4)
+    return thresholds

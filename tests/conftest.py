@@ -1,0 +1,20 @@
+"""Tests that train an encoder need torch: without it they are left out, and pytest says so."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+_WITHOUT_TORCH = find_spec("torch") is None
+
+collect_ignore = (
+    [f"training/test_{name}.py" for name in ("base", "batches", "encoder", "loop")]
+    if _WITHOUT_TORCH
+    else []
+)
+
+
+def pytest_report_header() -> list[str]:
+    """Name what is not tested here."""
+    if not _WITHOUT_TORCH:
+        return []
+    return [f"not tested, for want of torch (extra train): {', '.join(collect_ignore)}"]

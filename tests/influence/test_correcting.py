@@ -1,0 +1,191 @@
+"""Estimates in counts: whole counts of runs whose model has a calibration sample."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from murmure.influence import count
+from murmure.influence.classes import CLASS_TAGS, CLASSES
+from murmure.tagging.folder import MANIFEST, write_manifest
+from tests.influence.simulated import MIX, draw_classes, tag_posts
+from tests.influence.test_counting import POSTS, raw
+from tests.runs import write_run
+
+#: Metrics with a number for all promotions together that rests on no label.
+_UNLABELLED = {"voices", "unknown_authors", "echoes", "concentration"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"), posts=800)
+
+
+def write_model(folder: Path, *, posts: int) -> Path:
+    """A model folder that has no weights, but a calibration sample."""
+    generator = np.random.default_rng(0)
+    sample = tag_posts(draw_classes(posts, generator, MIX), generator)
+    columns: dict[str, Any] = {
+        "language": [("fr", "en")[number] for number in sample.languages],
+        "origin": ["simulated"] * posts,
+        "draw": ["source"] * posts,
+    }
+    for place, tag in enumerate(CLASS_TAGS):
+        columns[f"{tag}_true"] = [CLASSES[number][place] for number in sample.classes]
+        columns[f"{tag}_probabilities"] = sample.probabilities[tag].tolist()
+    pq.write_table(pa.table(columns), folder / "calibration.parquet")
+    parts: dict[str, Any] = {"settings": {}, "calibration": {}, "thresholds": {}}
+    write_manifest(folder, {"name": "simulated", "kind": "none", **parts})
+    return folder
+
+
+def counted(
+    folder: Path, model: Path, rows: Sequence[Mapping[str, Any]], **options: Any
+) -> pa.Table:
+    fingerprint = hashlib.sha256((model / MANIFEST).read_bytes()).hexdigest()
+    run = write_run(folder / "run", rows, model=str(model), fingerprint=fingerprint, part_rows=7)
+    return count(run, **options)
+
+
+def number(counts: pa.Table, metric: str, **where: str) -> dict[str, Any]:
+    asked = dict.fromkeys(
+        (
+            "entity",
+            "window",
+            "language",
+            "channel",
+            "media",
+            "experience",
+            "touchpoint",
+            "sentiment",
+        ),
+        "all",
+    )
+    asked |= {"promotion": "organic", "metric": metric, **where}
+    (row,) = [
+        row
+        for row in counts.to_pylist()
+        if all(row[name] == value for name, value in asked.items())
+    ]
+    return row  # type: ignore[no-any-return]
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=(Phase.generate, Phase.target),
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    rows=st.lists(POSTS, max_size=12),
+    names=st.lists(st.sets(st.sampled_from(["Brizelo", "Torvella"])), min_size=12, max_size=12),
+    by=st.sampled_from([("entity", "language", "channel"), ("entity", "media"), ()]),
+)
+def test_estimates_are_numbers_within_their_bounds_whatever_the_posts(
+    model: Path, rows: list[dict[str, Any]], names: list[set[str]], by: tuple[str, ...]
+) -> None:
+    rows = [row | {"mentions": sorted(some)} for row, some in zip(rows, names, strict=False)]
+    with TemporaryDirectory() as folder:
+        counts = counted(Path(folder), model, rows, by=by)
+    for row in counts.to_pylist():
+        three = [row[name] for name in ("low", "estimate", "high")]
+        if row["metric"] in ("velocity", "alert"):
+            continue
+        if row["touchpoint"] == "none":  # an experience of nothing: only these drawn labels are so
+            continue
+        if row["promotion"] == "all" and row["metric"] in _UNLABELLED:
+            assert three == [None] * 3, row
+            continue
+        if row["promotion"] == "all" and row["metric"] == "posts" and row["sentiment"] == "all":
+            assert three == [None] * 3, row
+            continue
+        if None in three:
+            assert row["metric"] in ("influence", "share", "concentration"), row
+            assert three == [None] * 3, row
+            continue
+        assert all(math.isfinite(value) for value in three), row
+        assert three == sorted(three), row
+        least, most = (-100, 100) if row["metric"] == "influence" else (0, max(len(rows), 1))
+        assert least <= three[0], row
+        assert three[2] <= most + 1e-6, row
+
+
+def test_posts_of_either_promotion_add_up_to_all(tmp_path: Path, model: Path) -> None:
+    rows = [{"author": f"a{n}", "sentiment": "negative", "sentiment_score": 0.6} for n in range(40)]
+    rows += [{"sponsored": "yes", "sponsored_score": 0.7, "sentiment": "positive"}] * 20
+    counts = counted(tmp_path, model, rows)
+    organic, sponsored = (
+        number(counts, "posts", promotion=promotion)["estimate"]
+        for promotion in ("organic", "sponsored")
+    )
+    assert organic + sponsored == pytest.approx(60)
+    moods = [
+        number(counts, "posts", promotion="all", sentiment=mood)["estimate"]
+        for mood in ("negative", "positive")
+    ]
+    assert 0 < sum(moods) <= 60
+    voices = number(counts, "voices")
+    assert voices["low"] <= voices["estimate"] <= 40
+
+
+def test_the_order_of_posts_does_not_matter(tmp_path: Path, model: Path) -> None:
+    generator = np.random.default_rng(3)
+    rows: list[dict[str, Any]] = [
+        {
+            "author": f"a{generator.integers(20)}",
+            "created_at": f"2026-03-{generator.integers(10, 28)}",
+            "text": f"un texte {n}",
+            "sentiment": str(generator.choice(["negative", "neutral", "positive"])),
+            "experience": "own",
+            "touchpoint": "product",
+            "sentiment_score": 0.7,
+        }
+        for n in range(60)
+    ]
+    once = counted(tmp_path / "a", model, rows)
+    again = counted(tmp_path / "b", model, [rows[at] for at in generator.permutation(60)])
+    for name in ("estimate", "low", "high"):
+        np.testing.assert_allclose(
+            once[name].to_numpy(), again[name].to_numpy(), rtol=1e-6, atol=1e-9
+        )
+
+
+def test_a_person_s_posts_are_weighed_together(tmp_path: Path, model: Path) -> None:
+    bad = {"sentiment": "negative", "experience": "own", "touchpoint": "service"}
+    scores = {f"{tag}_score": 0.6 for tag in CLASS_TAGS}
+    alone = [bad | scores | {"author": f"a{n}"} for n in range(30)]
+    together = [bad | scores | {"author": f"a{n % 5}"} for n in range(30)]
+    one = number(counted(tmp_path / "one", model, alone), "detractors")
+    six = number(counted(tmp_path / "six", model, together), "detractors")
+    assert (one["raw"], six["raw"]) == (30, 5)
+    assert one["estimate"] / 30 < six["estimate"] / 5 <= 1
+
+
+def test_without_its_model_a_run_has_no_estimates_and_says_why(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [{}], model=str(tmp_path / "gone"))
+    counts = count(run)
+    assert counts["estimate"].null_count == counts.num_rows
+    told = json.loads(counts.schema.metadata[b"murmure"])
+    assert "no model" in told["no_estimates"]
+    assert "--model" in told["no_estimates"]
+    assert raw(counts, "posts") == 1
+
+
+def test_a_sample_too_small_to_learn_from_is_said_to_be(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    counts = counted(tmp_path, write_model(folder, posts=60), [{}])
+    assert counts["estimate"].null_count == counts.num_rows
+    assert b"60 labelled posts, which is too few" in counts.schema.metadata[b"murmure"]

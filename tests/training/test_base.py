@@ -1,0 +1,190 @@
+"""A small encoder trained from end to end: cross-fitted, exported, and trained further."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from murmure.errors import ConfigurationError, InputError, ModelError, RunError
+from murmure.schema import TAGS
+from murmure.tagging import Predictor
+from murmure.training import base, fast
+from murmure.training.configuration import load_configuration
+from murmure.training.fine_tuning import fine_tune
+from murmure.training.own import own_corpus
+from tests.encoders import make_tagger, write_tokenizer
+from tests.training.worlds import make_target, write_corpora
+
+
+def write_encoder(folder: Path) -> Path:
+    """Write an encoder without heads, as transformers does."""
+    from transformers import PreTrainedTokenizerFast
+
+    file = write_tokenizer(folder)
+    make_tagger(file, longest=128).encoder.save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(file), pad_token="<pad>")
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def settings_for(folder: Path) -> list[str]:
+    return [
+        f"base.encoder={folder / 'encoder'}",
+        f"base.companion={folder / 'companion'}",
+        "base.layers=2",
+        "base.frozen=0",
+        "base.longest=128",
+        "base.batch=16",
+        "base.checkpoint_every=4",
+        "base.validate_every=6",
+        "base.patience=20",
+        "base.external=[]",
+        "base.broad.others=32",
+        "base.target.others=16",
+        "base.target.epochs=2.0",
+        "base.target.learning_rate=0.003",
+        "base.target.heads_learning_rate=0.01",
+        "base.fold.others=0",
+        "base.fold.epochs=1.0",
+        "base.own.epochs=15.0",
+        "base.own.learning_rate=0.003",
+        "base.own.heads_learning_rate=0.01",
+    ]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    """Train a companion and then the encoder on a small world."""
+    folder = tmp_path_factory.mktemp("world")
+    file = write_corpora(folder, make_target())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("murmure.training.figures.yardsticks", lambda _: {})
+        fast.train(load_configuration(file), folder / "companion")
+    write_encoder(folder / "encoder")
+    configuration = load_configuration(file, settings=settings_for(folder))
+    base.train(configuration, folder / "base")
+    return folder, folder / "base", configuration
+
+
+def test_the_folder_is_whole_and_tags_posts(world: tuple[Path, Path, Any]) -> None:
+    predictor = Predictor.from_pretrained(world[1])
+    tags = predictor("my sister had her parcel from the courier awful broken have a nice day")
+    assert tags.language.label == "en"
+    for tag in TAGS:
+        assert sum(getattr(tags, tag).probabilities) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_manifest_tells_what_was_done(world: tuple[Path, Path, Any]) -> None:
+    manifest = json.loads((world[1] / "manifest.json").read_text("utf-8"))
+    metrics = manifest["metrics"]
+    assert set(metrics["cross_fitted"]) == set(TAGS)
+    assert metrics["cross_fitted"]["sentiment"]["posts"] == 240 + 30
+    assert metrics["validation"]["sentiment"]["posts"] == 30
+    assert set(metrics["compared"]) == {"companion"}
+    assert metrics["export"]["neighbours"] < 0.02
+    assert all(tag["equal"] > 0.9 for tag in metrics["export"]["tags"].values())
+    assert str(world[0]) not in json.dumps(manifest)
+
+
+def test_the_mixture_is_no_worse_than_the_companion(world: tuple[Path, Path, Any]) -> None:
+    manifest = json.loads((world[1] / "manifest.json").read_text("utf-8"))
+    for tag, compared in manifest["metrics"]["compared"]["companion"].items():
+        assert compared["difference"] > -0.05, tag
+
+
+def test_every_post_of_the_target_is_measured_once(world: tuple[Path, Path, Any]) -> None:
+    table = pq.read_table(world[1] / "calibration.parquet")
+    assert table.num_rows == 240 + 30
+    assert "text" not in table.column_names
+    for tag in TAGS:
+        stacked = np.stack(table[f"{tag}_probabilities"].to_numpy())
+        assert stacked.sum(axis=1) == pytest.approx(1, abs=0.01)
+
+
+def test_kept_logits_are_those_of_their_posts(world: tuple[Path, Path, Any]) -> None:
+    from safetensors.numpy import load_file
+
+    work = world[0] / "base.training"
+    table = pq.read_table(world[1] / "calibration.parquet")
+    kept = [len(load_file(file)["sentiment"]) for file in sorted(work.glob("fold-*.safetensors"))]
+    assert sum(kept) == table.num_rows
+    # A model that learnt anything orders its own training world better than chance.
+    true = np.array(table["sentiment_true"].to_pylist())
+    chosen = np.stack(table["sentiment_probabilities"].to_numpy()).argmax(axis=1)
+    assert (np.array(["negative", "neutral", "positive"])[chosen] == true).mean() > 0.6
+
+
+def test_a_second_training_takes_up_what_the_first_left(
+    world: tuple[Path, Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(base, "run_phase", never)
+    before = (world[1] / "model.onnx").read_bytes()
+    base.train(world[2], world[1])
+    assert (world[1] / "model.onnx").read_bytes() == before
+
+
+def test_tells_of_weights_of_another_encoder(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "new.training").mkdir()
+    (tmp_path / "new.training/broad.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(RunError, match=r"broad\.safetensors.*another encoder, or damaged"):
+        base.train(world[2], tmp_path / "new")
+
+
+def test_refuses_a_companion_of_other_posts(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    settings = {**world[2]["base"], "companion": "fast"}
+    with pytest.raises(InputError, match="is not of the same 270 posts"):
+        base.train({**world[2], "base": settings}, tmp_path / "new")
+
+
+def test_refuses_a_target_that_is_not_there(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    corpora = {**world[2]["corpora"], "target": "elsewhere"}
+    with pytest.raises(ConfigurationError, match=r"corpora\.target.*elsewhere"):
+        base.train({**world[2], "corpora": corpora}, tmp_path / "new")
+
+
+def write_own(file: Path) -> Path:
+    """A new domain, in which words that the model does not know tell the sentiment."""
+    said = {"negative": "zut bof", "neutral": "ok donc", "positive": "top wow"}
+    random = np.random.default_rng(4)
+    rows = ["text,sentiment"]
+    for number in range(180):
+        label = list(said)[number % 3]
+        words = " ".join(random.permutation([*said[label].split(), "la", "machine", "bleue"]))
+        rows.append(f"{words} {number},{label}")
+    file.write_text("\n".join(rows) + "\n", "utf-8")
+    return file
+
+
+def test_own_posts_of_a_new_domain_pay(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    posts = own_corpus([write_own(tmp_path / "mine.csv")], validation_share=0.3, seed=1)
+    manifest = fine_tune(posts, world[2], tmp_path / "mine", start=world[1])
+    compared = manifest["metrics"]["validation_compared"]["sentiment"]
+    assert compared["macro_f1"] > compared["other"] + 0.2
+    assert Predictor.from_pretrained(tmp_path / "mine").name == "mine"
+    training = json.loads((tmp_path / "mine/manifest.json").read_text("utf-8"))["training"]
+    assert training["posts"]["sentiment"] == {"mine": int((~posts.validation).sum())}
+    assert training["further"]["name"] == "base"
+
+
+def test_only_an_encoder_trains_further(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    posts = own_corpus([write_own(tmp_path / "mine.csv")], validation_share=0.3, seed=1)
+    with pytest.raises(ModelError, match="kind 'linear'; only an encoder"):
+        fine_tune(posts, world[2], tmp_path / "mine", start=world[0] / "companion")
