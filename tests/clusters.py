@@ -7,7 +7,6 @@ import importlib.util
 import os
 import shutil
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,20 +54,21 @@ def cluster() -> SparkSession:
     import pyspark
     from pyspark.sql import SparkSession
 
-    folder = tempfile.mkdtemp(prefix="murmure-spark-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    # Its workers are processes of their own, which find Spark by this, and work in this folder.
-    os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
-    os.environ["SPARK_WORKER_DIR"] = folder
+    # Its workers are processes of their own, which find Spark by this.
+    home = Path(pyspark.__file__).parent
+    os.environ["SPARK_HOME"] = str(home)
+    # Else a session that Python starts takes whatever python3 the path leads to.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     path = os.pathsep.join([str(_ROOT / "src"), str(_ROOT)])
-    builder = (
-        SparkSession.builder.master("local-cluster[2,1,1024]")
-        .config("spark.executorEnv.PYTHONPATH", path)
-        .config("spark.pyspark.python", sys.executable)
+    builder = SparkSession.builder.master("local-cluster[2,1,1024]").config(
+        "spark.executorEnv.PYTHONPATH", path
     )
     for name, value in _SETTINGS.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    # They leave what they worked with, and cannot be told to leave it elsewhere.
+    work = home / "work" / session.sparkContext.applicationId
+    atexit.register(shutil.rmtree, work, ignore_errors=True)
     atexit.register(session.stop)
     return session
