@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def parts_of(run: Path) -> DataFrame:
 
 @needs_cluster
 def test_the_counts_are_those_of_a_local_run(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", random_posts(120, seed=1), part_rows=50)
+    run = write_run(tmp_path / "run", random_posts(80, seed=1), part_rows=30)
     frame = parts_of(run)
     frame = frame.select("*", "_metadata.file_name", "_metadata.row_index")
     counts = on_cluster.count(frame, by=BY, place=("file_name", "row_index"))
@@ -138,7 +139,9 @@ def counted_in_tasks(
     rows = rows.append_column("flag", pa.array([0] * len(rows), pa.int32()))
     speaker = [author.strip() if author else "" for author in rows["author"].to_pylist()]
     keys = rows["key"].to_pylist()
-    task = [hash(name or key) % tasks for name, key in zip(speaker, keys, strict=True)]
+    task = [
+        zlib.crc32((name or key).encode()) % tasks for name, key in zip(speaker, keys, strict=True)
+    ]
     told = [
         pa.Table.from_batches(tally(iter(some.to_batches())), schema=tally.schema)
         for number in range(tasks)
@@ -165,17 +168,14 @@ def assert_same(found: pa.Table, expected: pa.Table) -> None:
         assert one == [None if v is None else pytest.approx(v, rel=1e-6, abs=1e-9) for v in other]
 
 
-@pytest.mark.parametrize("tasks", [1, 3])
-def test_tasks_that_hold_whole_people_add_up_with_their_estimates(
-    tmp_path: Path, tasks: int
-) -> None:
+def test_tasks_that_hold_whole_people_add_up_with_their_estimates(tmp_path: Path) -> None:
     posts = [post | {"text": f"post {n}"} for n, post in enumerate(random_posts(100, seed=3))]
     unique = [post | {"id": f"p{n:04d}"} for n, post in enumerate(posts)]
     fingerprint = ModelFolder.open("fast").fingerprint
     run = write_run(tmp_path / "run", unique, fingerprint=fingerprint)
     expected = count(run, by=BY)
     assert expected["estimate"].null_count < len(expected) / 2
-    assert_same(counted_in_tasks(run, tasks, model="fast"), expected)
+    assert_same(counted_in_tasks(run, 3, model="fast"), expected)
 
 
 def test_another_catalogue_is_looked_for_in_the_tasks(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ There is one way of counting, the local one; the cluster splits the work so that
 - All posts of an author come together in one task, which makes its slices as a local
   count does. Nobody is in two tasks, so that not only posts but people add up over them.
 - What is added up is small, and comes here; metrics are made of it as of a local count's slices.
-- Estimates are fitted to all posts of a slice at once. For them a row of some 60 bytes for each
+- Estimates are fitted to all posts of a slice at once. For them a row of some 100 bytes for each
   post and entity comes here, too: without a `model` to correct for, nothing of that size does.
 
 No step depends on the order of rows or on which task had them, so that a task may be run again.
