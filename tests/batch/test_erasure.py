@@ -188,3 +188,21 @@ def test_name_in_a_broken_row_is_found_whole_only() -> None:
     assert not absent.wrote("ben", '7,"x",ana')
     assert not Absent([]).wrote("ana", "ana")
     assert "a, b" in set(names_in('"a, b",c'))
+
+
+def test_what_is_kept_beside_the_parts_loses_the_posts_too(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    tag(source, out, **OPTIONS)
+    (out / "mentions").mkdir()
+    (out / "mentions/brands.parquet").write_bytes(b"made anew by the next count")
+    (out / "audit").mkdir()
+    pq.write_table(
+        pa.table({"id": ["p1", "p3"], "key": ["u-1", "u-2"]}), out / "audit/draw.parquet"
+    )
+    pq.write_table(pa.table({"key": ["u-2"]}), out / "audit/labels.parquet")
+    labels = (out / "audit/labels.parquet").read_bytes()
+    forget(out, ANA)
+    assert not (out / "mentions").exists()
+    assert pq.read_table(out / "audit/draw.parquet")["id"].to_pylist() == ["p3"]
+    assert (out / "audit/labels.parquet").read_bytes() == labels
+    assert verify(out).is_whole

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from murmure.batch.beside import MENTIONS_FOLDER
 from murmure.catalog import Brand, Catalog
 from murmure.errors import InputError, RunError
 from murmure.influence import count, counting
-from murmure.influence.mentions import MENTIONS_FOLDER
 from murmure.schema import mention_type, post_fields, result_fields
 from murmure.tagging import Predictor
 from tests.influence.test_counting import raw

@@ -12,10 +12,12 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from murmure.batch.beside import erase_beside
 from murmure.batch.failpoints import reach
 from murmure.batch.files import locked, sync_folder
 from murmure.batch.folder import (
@@ -65,8 +67,9 @@ def forget(folder: str | Path, author: str) -> Erasure:
 
     The name is matched exactly. The record, in `manifest.json`, holds a salted hash instead of the
     name, how much was erased, and the day. A run that goes on in the folder, or is started anew
-    there, leaves the author's rows out. Posts of others that quote or name the author stay, and so
-    do the files that were tagged.
+    there, leaves the author's rows out. What counts and audits keep beside the parts loses the
+    posts too. Posts of others that quote or name the author stay, and so do the files that were
+    tagged.
 
     Args:
         folder: as `tag_file` wrote it, finished or not.
@@ -120,6 +123,8 @@ def _forget(folder: Path, manifest: Manifest, author: str) -> Erasure:
         message = f"no row is of {author!r}; a name is matched exactly, as the column 'author' has"
         like = f" it; there is {', '.join(map(repr, sorted(near)))}" if near else " it"
         raise InputError(message + like, file=folder)
+    # Before the record, which says that nothing is left.
+    erase_beside(folder, _ids(folder, manifest, found))
     new, changed = [], []
     for part, positions, held in zip(manifest.parts, found, rejects, strict=True):
         now = _less(part, manifest, positions, held)
@@ -170,6 +175,17 @@ def _positions(
         ):
             near.add(name)
     return positions
+
+
+def _ids(folder: Path, manifest: Manifest, found: Sequence[list[int]]) -> set[str]:
+    """The ids of rows of the parts, given by position."""
+    ids: set[str] = set()
+    for part, positions in zip(manifest.parts, found, strict=True):
+        chosen = set(positions)
+        if chosen:
+            rows = enumerate(values(folder / part.file, manifest.part_format, "id"))
+            ids.update(name for row, name in rows if row in chosen and name is not None)
+    return ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

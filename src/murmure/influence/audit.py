@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from murmure.batch.beside import AUDIT_FOLDER
 from murmure.errors import InputError, RunError, UsageError
 from murmure.influence.database import connect
 from murmure.influence.runs import Run, open_runs
@@ -30,9 +31,6 @@ from murmure.schema import LABELS, TAGS
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-#: The folder within a run's that holds its audits.
-AUDIT_FOLDER = "audit"
 
 #: What counts read of it, within a run's folder: `id`, `entity` (null: the post as a whole), `draw`
 #: ("random" or "stratified"), `stratum`, `weight` (how many units the row stands for) and the tags

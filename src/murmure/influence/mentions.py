@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from murmure.batch.beside import MENTIONS_FOLDER
 from murmure.batch.files import put_in_place, temporary
 from murmure.batch.manifest import read_manifest
 from murmure.influence.database import chunks, quote, scan
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from murmure.catalog import Catalog, Span
 
 _LOG = logging.getLogger(__name__)
-
-#: The folder within a run's that keeps what was found there, a file a catalogue and model.
-MENTIONS_FOLDER = "mentions"
 
 #: A view of all mentions found: `number`, `mentions` (lists of `schema.mention_type()`).
 FOUND = "found_mentions"
