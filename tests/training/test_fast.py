@@ -18,7 +18,7 @@ from murmure.tagging.linear import TEXT_TAGS
 from murmure.tagging.ngrams import NgramHasher
 from murmure.training import fast
 from murmure.training.configuration import load_configuration
-from murmure.training.corpora import read_corpora
+from murmure.training.corpora import barred_posts, read_corpora
 from murmure.training.language import fit_language, is_held_out, make_sets
 from murmure.training.linear import read_language
 from tests.training.worlds import make_target, write_corpora
@@ -140,6 +140,25 @@ def test_words_of_a_fold_alone_are_unknown_to_the_model_that_it_is_measured_by(
         # The new sign weighs nothing; that the words around it are a little changed is all.
         others = (folds == folds[7]) & (np.arange(len(folds)) != 7)
         assert (logits[tag][others] == snowy[tag][others]).all()
+
+
+def test_posts_of_an_origin_that_bars_training_are_measured_on_alone(tmp_path: Path) -> None:
+    target = make_target(120)
+    configuration = load_configuration(write_corpora(tmp_path, target))
+    _, logits = _cross_fit(tmp_path / "free", target)
+    for post in target[:40]:
+        post["origin"] = "books_fr"
+    _, barred = _cross_fit(tmp_path / "barred", target)
+    other = [dict(post) for post in target]
+    for post in other[:40]:
+        post |= {"sentiment": "neutral", "sponsored": "yes"}
+    _, relabelled = _cross_fit(tmp_path / "relabelled", other)
+    for tag in ("sentiment", "sponsored"):
+        assert barred[tag].shape == logits[tag].shape
+        assert (barred[tag] != logits[tag]).any()
+        assert (barred[tag] == relabelled[tag]).all()
+    corpora = read_corpora(configuration["corpora"]["folders"])
+    assert not barred_posts(corpora, configuration["corpora"]).any()
 
 
 def test_language_is_measured_by_models_that_did_not_see_the_post(tmp_path: Path) -> None:

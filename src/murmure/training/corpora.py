@@ -159,6 +159,17 @@ def left_out(given: Mapping[str, Any]) -> list[str]:
     return sorted({*given["leave_out"], *refused})
 
 
+def barred_posts(corpora: Corpora, given: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Tell which posts may be measured on, but by their origin's licence not be trained on.
+
+    Args:
+        corpora: the posts.
+        given: the section `corpora` of a configuration.
+    """
+    cards = licences.read_cards(given["folders"])
+    return licences.barred(corpora.corpus, corpora.origin, cards, accepted=given["licences"])
+
+
 def corpus_names(folders: Sequence[str | Path], *, datasets: Sequence[str] = ()) -> list[str]:
     """Name the corpora of some folders and data sets.
 

@@ -19,7 +19,7 @@ from murmure.tagging.folder import write_manifest
 from murmure.tagging.linear import TEXT_TAGS, UNITS, WEIGHTS
 from murmure.tagging.ngrams import NgramHasher, Unit
 from murmure.training import card, figures
-from murmure.training.corpora import Corpora, configured_corpora, left_out
+from murmure.training.corpora import Corpora, barred_posts, configured_corpora, left_out
 from murmure.training.crossfitting import calibrate, calibrate_across, fit_thresholds
 from murmure.training.language import LanguagePart, fit_language, make_sets
 from murmure.training.linear import (
@@ -42,8 +42,10 @@ class Material:
     """The posts that text tags are trained on, with their n-grams counted once for all folds.
 
     Attributes:
-        corpora: the posts; every one weighs something for some tag.
+        corpora: the posts; every one weighs something for some tag, or is measured on.
         weights: per tag, what each post weighs; 0 where it has no label.
+        trainable: whether the licence of a post's corpus, or of its origin, lets it be trained on;
+            it may be measured on all the same.
         fold: of each post; -1 for posts that the target corpus does not hold.
         target: whether a post is of the target corpus.
         disclosed: whether the rules found a disclosure.
@@ -53,6 +55,7 @@ class Material:
 
     corpora: Corpora
     weights: Mapping[str, Floats]
+    trainable: Mask
     fold: NDArray[np.int64]
     target: Mask
     disclosed: Mask
@@ -87,7 +90,8 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
             known = ", ".join(np.unique(corpora.corpus))
             raise ConfigurationError(name, given=corpus, expected=f"a corpus, one of {known}")
 
-    sets = make_sets(corpora, settings["language"], target=target, seed=seed)
+    allowed = corpora.take(~barred_posts(corpora, given))
+    sets = make_sets(allowed, settings["language"], target=target, seed=seed)
     read = read_language(sets.texts, hasher)
     regularization = settings["language"]["regularization"]
     language = fit_language(sets, read, regularization=regularization, seed=seed)
@@ -118,12 +122,12 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     calibration = calibrate(logits, measured, language=scaling, balance=balance)
     thresholds = fit_thresholds(probabilities, measured)
 
-    own = material.target & ~material.corpora.validation
+    own = material.target & material.trainable & ~material.corpora.validation
     vocabulary = Vocabulary.choose(
         material.counts, np.flatnonzero(own), least=settings["least_posts"]
     )
     output.mkdir(parents=True, exist_ok=True)
-    rows = ~material.corpora.validation
+    rows = material.trainable & ~material.corpora.validation
     _save_weights(output / WEIGHTS, material, rows, vocabulary, settings, language)
     figures.save_calibration(output / "calibration.parquet", measured, probabilities)
     manifest: dict[str, Any] = {
@@ -169,6 +173,7 @@ def _gather(corpora: Corpora, configuration: Mapping[str, Any], hasher: NgramHas
     return Material(
         corpora=kept,
         weights={tag: weight[rows] for tag, weight in weights.items()},
+        trainable=~barred_posts(kept, given),
         fold=folds[rows],
         target=target[rows],
         disclosed=disclosed,
@@ -211,14 +216,14 @@ def _cross_fit(material: Material, settings: Mapping[str, Any], folds: int) -> d
     }
     for fold in range(folds):
         apart = material.fold == fold
-        known = np.flatnonzero(material.target & ~apart)
+        known = np.flatnonzero(material.target & material.trainable & ~apart)
         vocabulary = Vocabulary.choose(material.counts, known, least=settings["least_posts"])
         held = apart & material.target
         unmasked = vocabulary.read(material.counts)
         masked = vocabulary.read(material.masked)
         for tag in TEXT_TAGS:
             read = masked if tag == "sponsored" else unmasked
-            weights, bias = _fit(tag, read, material, ~apart, settings)
+            weights, bias = _fit(tag, read, material, material.trainable & ~apart, settings)
             logits[tag][held] = read[held] @ weights + bias
         _log.info("fold %d of %d", fold + 1, folds)
     return {tag: table[material.target] for tag, table in logits.items()}
@@ -272,7 +277,7 @@ def _describe(
     """Tell what was trained on: posts a corpus and tag."""
     of_tag: dict[str, dict[str, int]] = {}
     for tag in TEXT_TAGS:
-        used = (material.weights[tag] > 0) & ~material.corpora.validation
+        used = (material.weights[tag] > 0) & material.trainable & ~material.corpora.validation
         names, counts = np.unique(material.corpora.corpus[used], return_counts=True)
         of_tag[tag] = dict(zip(names.tolist(), counts.tolist(), strict=True))
     names = np.unique(corpora.corpus[corpora.labels["language"] >= 0]).tolist()

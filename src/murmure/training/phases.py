@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from murmure.errors import ConfigurationError
 from murmure.schema import LABELS
-from murmure.training import licences
 from murmure.training.batches import Posts, Rows, deal, draw, label_weights, repeat
-from murmure.training.corpora import MISSING, Corpora
+from murmure.training.corpora import MISSING, Corpora, barred_posts
 from murmure.training.encoder import Tagger
 from murmure.training.loop import Schedule, fit
 from murmure.training.scores import confusion, macro_f1
@@ -82,13 +81,8 @@ def gather(configuration: Mapping[str, Any], corpora: Corpora, tokenizer: Any) -
         min(settings["longest_trained"], settings["longest"]),
     )
     _log.info("%d posts, %d of them of %s", len(kept), of_target[rows].sum(), target)
-    barred = licences.barred(
-        kept.corpus,
-        kept.origin,
-        licences.read_cards(given["folders"]),
-        accepted=given["licences"],
-    )
-    return Material(kept, posts, of_target[rows], folds[rows], ~barred)
+    trainable = ~barred_posts(kept, given)
+    return Material(kept, posts, of_target[rows], folds[rows], trainable)
 
 
 def run_phase(
