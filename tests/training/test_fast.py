@@ -100,7 +100,7 @@ def _cross_fit(folder: Path, target: list[dict[str, Any]]) -> tuple[NDArray[np.i
     given = configuration["corpora"]
     corpora = read_corpora(given["folders"])
     hasher = NgramHasher(bits=configuration["fast"]["bits"])
-    material = fast._gather(corpora, configuration, hasher)
+    material = fast._gather(corpora, configuration, hasher, folder / "work")
     logits = fast._cross_fit(material, configuration["fast"], given["folds"])
     return material.fold[material.target], logits
 

@@ -132,6 +132,7 @@ def write_corpora(folder: Path, target: Sequence[Mapping[str, Any]]) -> Path:
     folders = [str(folder / "corpora"), str(folder / "written")]
     configuration.write_text(
         f"[corpora]\nfolders = {json.dumps(folders)}\nleave_out = []\nfolds = 3\n"
+        '[fast.taught]\nteacher = ""\n'
         "[fast]\nbits = 16\nleast_posts = { words = 1, characters = 1 }\n"
         "[fast.language]\nposts = 200\nmixed = 60\n",
         "utf-8",

@@ -243,4 +243,13 @@ def _training(training: Mapping[str, Any]) -> str:
     if left_out:
         text += f"{' ' if language else chr(10) * 2}Left out for their licences: "
         text += f"{', '.join(left_out)}."
+    taught = training.get("taught", {"teacher": ""})
+    if taught["teacher"]:
+        text += (
+            f"\n\nTaught by `{taught['teacher']}`: the probabilities that it gives "
+            f"{taught['posts']:,} further posts, labelled or not, count beside people's labels. "
+            "None of them, nor a copy, is measured on; but the teacher was trained on labels of "
+            "posts that the folds measure, so that only the figures on validation posts, which "
+            "neither saw, owe it nothing."
+        )
     return text

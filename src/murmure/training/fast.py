@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,17 +24,56 @@ from murmure.training.crossfitting import calibrate, calibrate_across, fit_thres
 from murmure.training.language import LanguagePart, fit_language, make_sets
 from murmure.training.linear import (
     Floats,
+    Linear,
+    SoftLabels,
     Vocabulary,
     count_ngrams,
     fit_labels,
     quantize,
     read_language,
 )
+from murmure.training.teaching import Lessons, ask, choose
 
 _log = logging.getLogger(__name__)
 
 Codes = NDArray[np.int8]
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Posts as the text tags read them.
+
+    Attributes:
+        disclosed: whether the rules found a disclosure.
+        plain: n-grams of the texts, by unit.
+        masked: the same with disclosures masked.
+    """
+
+    disclosed: Mask
+    plain: Mapping[Unit, csr_array]
+    masked: Mapping[Unit, csr_array]
+
+    def read(self, vocabulary: Vocabulary) -> Features:
+        """Give what a model with some vocabulary reads of the posts."""
+        return Features(vocabulary.read(self.plain), vocabulary.read(self.masked))
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a model reads of posts: matrices (posts, features).
+
+    Attributes:
+        plain: of the texts.
+        masked: of the texts with disclosures masked, which the tag `sponsored` reads.
+    """
+
+    plain: csr_array
+    masked: csr_array
+
+    def of(self, tag: str) -> csr_array:
+        """Give what a tag reads."""
+        return self.masked if tag == "sponsored" else self.plain
 
 
 @dataclass(frozen=True)
@@ -48,9 +87,9 @@ class Material:
             it may be measured on all the same.
         fold: of each post; -1 for posts that the target corpus does not hold.
         target: whether a post is of the target corpus.
-        disclosed: whether the rules found a disclosure.
-        counts: n-grams of the texts, by unit.
-        masked: the same with disclosures masked.
+        counted: their n-grams.
+        lessons: other posts with a teacher's word on them; None without a teacher.
+        counted_lessons: their n-grams.
     """
 
     corpora: Corpora
@@ -58,9 +97,9 @@ class Material:
     trainable: Mask
     fold: NDArray[np.int64]
     target: Mask
-    disclosed: Mask
-    counts: Mapping[Unit, csr_array]
-    masked: Mapping[Unit, csr_array]
+    counted: Counted
+    lessons: Lessons | None = None
+    counted_lessons: Counted | None = None
 
 
 def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
@@ -97,10 +136,11 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     language = fit_language(sets, read, regularization=regularization, seed=seed)
     _log.info("language trained on %d texts", len(sets.texts))
 
-    material = _gather(corpora, configuration, hasher)
+    work = output.with_name(output.name + ".training")
+    material = _gather(corpora, configuration, hasher, work)
     logits = _cross_fit(material, settings, given["folds"])
     measured = material.corpora.take(material.target)
-    found = material.disclosed[material.target]
+    found = material.counted.disclosed[material.target]
     disclosed = _weigh_disclosures(logits["sponsored"], measured, found)
     logits["sponsored"][found, 0] += disclosed
     folds = material.fold[material.target]
@@ -124,7 +164,7 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
 
     own = material.target & material.trainable & ~material.corpora.validation
     vocabulary = Vocabulary.choose(
-        material.counts, np.flatnonzero(own), least=settings["least_posts"]
+        material.counted.plain, np.flatnonzero(own), least=settings["least_posts"]
     )
     output.mkdir(parents=True, exist_ok=True)
     rows = material.trainable & ~material.corpora.validation
@@ -147,7 +187,9 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     return manifest
 
 
-def _gather(corpora: Corpora, configuration: Mapping[str, Any], hasher: NgramHasher) -> Material:
+def _gather(
+    corpora: Corpora, configuration: Mapping[str, Any], hasher: NgramHasher, work: Path
+) -> Material:
     settings, given = configuration["fast"], configuration["corpora"]
     target = corpora.corpus == given["target"]
     weights = {}
@@ -163,22 +205,44 @@ def _gather(corpora: Corpora, configuration: Mapping[str, Any], hasher: NgramHas
         weights[tag] = weight
     rows = np.any([weight > 0 for weight in weights.values()], axis=0)
     kept = corpora.take(rows)
-    disclosures = find_all(kept.texts)
-    masked = [mask(text, found) for text, found in zip(kept.texts, disclosures, strict=True)]
-    disclosed = np.array([bool(found) for found in disclosures])
-    counts = count_ngrams(kept.texts, hasher)
-    changed = count_ngrams([masked[row] for row in np.flatnonzero(disclosed)], hasher)
-    _log.info("%d posts for the text tags, %d with a disclosure", len(kept), disclosed.sum())
+    counted = _count(kept.texts, hasher)
+    _log.info(
+        "%d posts for the text tags, %d with a disclosure", len(kept), counted.disclosed.sum()
+    )
     folds = corpora.folds(target=given["target"], count=given["folds"], seed=given["seed"])
+    lessons = _learn(corpora, folds, configuration, work)
     return Material(
         corpora=kept,
         weights={tag: weight[rows] for tag, weight in weights.items()},
         trainable=~barred_posts(kept, given),
         fold=folds[rows],
         target=target[rows],
-        disclosed=disclosed,
-        counts=counts,
-        masked={unit: _replace(counts[unit], disclosed, changed[unit]) for unit in UNITS},
+        counted=counted,
+        lessons=lessons,
+        counted_lessons=_count(lessons.texts, hasher) if lessons else None,
+    )
+
+
+def _learn(
+    corpora: Corpora, folds: NDArray[np.int64], configuration: Mapping[str, Any], work: Path
+) -> Lessons | None:
+    """Ask the teacher, if there is one."""
+    taught = configuration["fast"]["taught"]
+    if not taught["teacher"]:
+        return None
+    rows = choose(corpora, folds, taught, seed=configuration["corpora"]["seed"])
+    return ask(taught["teacher"], [corpora.texts[row] for row in rows], work)
+
+
+def _count(texts: Sequence[str], hasher: NgramHasher) -> Counted:
+    disclosures = find_all(texts)
+    disclosed = np.array([bool(found) for found in disclosures], np.bool_)
+    masked = [mask(text, found) for text, found in zip(texts, disclosures, strict=True) if found]
+    plain, changed = count_ngrams(texts, hasher), count_ngrams(masked, hasher)
+    return Counted(
+        disclosed,
+        plain,
+        {unit: _replace(plain[unit], disclosed, changed[unit]) for unit in UNITS},
     )
 
 
@@ -191,22 +255,29 @@ def _replace(matrix: csr_array, rows: Mask, by: csr_array) -> csr_array:
     return csr_array(vstack([matrix, by], format="csr")[order])
 
 
-def _fit(
-    tag: str, read: csr_array, material: Material, rows: Mask, settings: Mapping[str, Any]
-) -> tuple[Floats, Floats]:
-    chosen = rows & (material.weights[tag] > 0)
-    return fit_labels(
-        read[chosen],
-        material.corpora.labels[tag][chosen],
-        count=len(LABELS[tag]),
-        weights=material.weights[tag][chosen],
-        regularization=settings[tag]["regularization"],
-        balance=settings[tag]["balance"],
-    )
-
-
-def _read(tag: str, material: Material, vocabulary: Vocabulary) -> csr_array:
-    return vocabulary.read(material.masked if tag == "sponsored" else material.counts)
+def _fit_all(
+    material: Material, vocabulary: Vocabulary, rows: Mask, settings: Mapping[str, Any]
+) -> tuple[Features, dict[str, Linear]]:
+    """Fit every text tag on those of some posts that have a label of it, and on the lessons."""
+    features = material.counted.read(vocabulary)
+    taught = material.counted_lessons and material.counted_lessons.read(vocabulary)
+    fits = {}
+    for tag in TEXT_TAGS:
+        chosen = np.flatnonzero(rows & (material.weights[tag] > 0))
+        fits[tag] = fit_labels(
+            features.of(tag)[chosen],
+            material.corpora.labels[tag][chosen],
+            count=len(LABELS[tag]),
+            weights=material.weights[tag][chosen],
+            regularization=settings[tag]["regularization"],
+            balance=settings[tag]["balance"],
+            soft=SoftLabels(
+                taught.of(tag), material.lessons.probabilities[tag], settings[tag]["taught"]
+            )
+            if taught and material.lessons
+            else None,
+        )
+    return features, fits
 
 
 def _cross_fit(material: Material, settings: Mapping[str, Any], folds: int) -> dict[str, Floats]:
@@ -217,14 +288,11 @@ def _cross_fit(material: Material, settings: Mapping[str, Any], folds: int) -> d
     for fold in range(folds):
         apart = material.fold == fold
         known = np.flatnonzero(material.target & material.trainable & ~apart)
-        vocabulary = Vocabulary.choose(material.counts, known, least=settings["least_posts"])
+        vocabulary = Vocabulary.choose(material.counted.plain, known, least=settings["least_posts"])
         held = apart & material.target
-        unmasked = vocabulary.read(material.counts)
-        masked = vocabulary.read(material.masked)
-        for tag in TEXT_TAGS:
-            read = masked if tag == "sponsored" else unmasked
-            weights, bias = _fit(tag, read, material, material.trainable & ~apart, settings)
-            logits[tag][held] = read[held] @ weights + bias
+        features, fits = _fit_all(material, vocabulary, material.trainable & ~apart, settings)
+        for tag, (weights, bias) in fits.items():
+            logits[tag][held] = features.of(tag)[held] @ weights + bias
         _log.info("fold %d of %d", fold + 1, folds)
     return {tag: table[material.target] for tag, table in logits.items()}
 
@@ -248,9 +316,7 @@ def _save_weights(  # noqa: PLR0917 - all that a file of weights holds
 ) -> None:
     from safetensors.numpy import save
 
-    fits = [
-        _fit(tag, _read(tag, material, vocabulary), material, rows, settings) for tag in TEXT_TAGS
-    ]
+    fits = _fit_all(material, vocabulary, rows, settings)[1].values()
     weights = np.concatenate([weight for weight, _ in fits], axis=1)
     tensors: dict[str, NDArray[Any]] = {
         "bias": np.concatenate([bias for _, bias in fits]),
@@ -281,8 +347,10 @@ def _describe(
         names, counts = np.unique(material.corpora.corpus[used], return_counts=True)
         of_tag[tag] = dict(zip(names.tolist(), counts.tolist(), strict=True))
     names = np.unique(corpora.corpus[corpora.labels["language"] >= 0]).tolist()
+    taught = configuration["fast"]["taught"]
     return {
         "posts": of_tag,
+        "taught": {"teacher": taught["teacher"], "posts": len(material.lessons or ())},
         "language": {"texts": len(language), "corpora": names},
         "left_out": left_out(configuration["corpora"]),
         "configuration": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,15 @@ Rows = NDArray[np.intp]
 _TEXTS_AT_ONCE = 2048
 _TOLERANCE = 0.05
 _PASSES = 30
+# A teacher's probability below this is taken for none, so that a post counts once, not twice.
+_NEGLIGIBLE = 0.03
+
+
+class Linear(NamedTuple):
+    """A linear model: weights (features, labels) and biases (labels,)."""
+
+    weights: Floats
+    bias: Floats
 
 
 def count_ngrams(texts: Sequence[str], hasher: NgramHasher) -> dict[Unit, csr_array]:
@@ -114,6 +124,20 @@ class Vocabulary:
         return csr_array(hstack(parts, format="csr"), dtype=np.float32)
 
 
+class SoftLabels(NamedTuple):
+    """Posts that a teacher spoke of.
+
+    Attributes:
+        matrix: what the model reads of each post, (posts, features).
+        probabilities: what the teacher says, (posts, labels).
+        weight: of each post, beside one with a label.
+    """
+
+    matrix: csr_array
+    probabilities: Floats
+    weight: float
+
+
 def fit_labels(
     matrix: csr_array,
     labels: NDArray[np.int8],
@@ -122,7 +146,8 @@ def fit_labels(
     weights: Floats,
     regularization: float,
     balance: float,
-) -> tuple[Floats, Floats]:
+    soft: SoftLabels | None = None,
+) -> Linear:
     """Fit one logistic regression a label, against all others.
 
     Args:
@@ -132,9 +157,8 @@ def fit_labels(
         weights: of each post.
         regularization: inverse strength.
         balance: 0 leaves labels as frequent as they are, 1 makes each weigh half.
-
-    Returns:
-        Weights (features, count) and biases (count,).
+        soft: further posts; each counts as one with the label and one without, which share its
+            weight as the teacher's probability says.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -142,8 +166,17 @@ def fit_labels(
     for label in range(count):
         hits = labels == label
         share = float(weights[hits].sum() / weights.sum())
-        lifted = np.where(hits, weights * ((1 - share) / share) ** balance, weights)
-        lifted *= weights.sum() / lifted.sum()
+        lift = ((1 - share) / share) ** balance
+        lifted = np.where(hits, weights * lift, weights)
+        even = weights.sum() / lifted.sum()
+        rows, is_label, weigh = matrix, hits, lifted * even
+        if soft is not None:
+            said = soft.probabilities[:, label]
+            yes, no = said > _NEGLIGIBLE, said < 1 - _NEGLIGIBLE
+            rows = vstack([matrix, soft.matrix[yes], soft.matrix[no]], format="csr")
+            is_label = np.concatenate([hits, np.ones(yes.sum(), bool), np.zeros(no.sum(), bool)])
+            taught_weights = np.concatenate([said[yes] * lift, 1 - said[no]]) * soft.weight
+            weigh = np.concatenate([weigh, taught_weights * even])
         fit = LogisticRegression(
             solver="liblinear",
             dual=True,
@@ -151,10 +184,10 @@ def fit_labels(
             tol=_TOLERANCE,
             max_iter=_PASSES,
             random_state=0,
-        ).fit(matrix, hits.astype(int), sample_weight=lifted)
+        ).fit(rows, is_label.astype(int), sample_weight=weigh)
         columns.append(fit.coef_[0])
         biases.append(fit.intercept_[0])
-    return np.stack(columns, axis=1).astype(np.float32), np.array(biases, np.float32)
+    return Linear(np.stack(columns, axis=1).astype(np.float32), np.array(biases, np.float32))
 
 
 def quantize(weights: Floats) -> tuple[NDArray[np.int8], Floats]:
