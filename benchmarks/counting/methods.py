@@ -1,11 +1,8 @@
-"""What is compared on the bags: raw counts, ours, audited, an oracle, and quapy's methods."""
+"""What is measured on the bags: raw counts, our estimates, the same audited, and an oracle."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +10,10 @@ from numpy.typing import NDArray
 from benchmarks.counting.protocol import Target
 from murmure.influence.audited import from_sample
 from murmure.influence.cells import Cells
-from murmure.influence.classes import QUESTIONS, TAG_QUESTIONS
-from murmure.influence.correction import Corrector, Slices
-from murmure.influence.misfit import trust
+from murmure.influence.classes import OWN, QUESTIONS
+from murmure.influence.correction import Answer, Corrector, Slices
+from murmure.influence.misfit import misfit, trust
+from murmure.influence.people import outnumber
 from murmure.influence.posteriors import Sample
 
 Table = NDArray[np.float64]
@@ -24,73 +22,157 @@ Numbers = NDArray[np.int64]
 Z = 1.959963984540054
 #: Labels of an audit.
 AUDIT = 300
-QUAPY = ("ACC", "PACC", "EMQ-BCTS", "KDEy-ML")
 
 
 @dataclass(slots=True)
 class Found:
-    """Numbers of posts that a method found, one a bag, with intervals where it has them."""
+    """Numbers that a method found, one a bag, with intervals."""
 
     estimate: Table
-    low: Table | None = None
-    high: Table | None = None
+    low: Table
+    high: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Bags of one language as our estimator sees them.
+
+    Attributes:
+        language: position in `LANGUAGES`.
+        slices: their histograms.
+        answers: what was found of each question.
+        tables: posts found in each class, of shape (bags, classes).
+    """
+
+    language: int
+    slices: Slices
+    answers: dict[str, Answer]
+    tables: Table
 
 
 class Ours:
-    """The estimator that counts use, on bags by themselves: no bag has a parent to lean on."""
+    """The estimator that counts use, on bags by themselves: each is a run of one slice."""
 
     def __init__(self, cells: Cells, pool: Sample) -> None:
         self.corrector = Corrector(cells)
         self.cell = cells.assign(pool.probabilities, pool.languages).astype(np.int64)
 
-    def __call__(self, posts: Numbers, target: Target, language: int) -> tuple[Found, Table, Table]:
-        """What is found, and per bag the posteriors of the target by cell, and the deviation."""
-        slices = self._slices(posts, language)
-        name = "own" if target.tag == "joint" else target.tag
-        question = QUESTIONS[name]
-        place = int(np.flatnonzero((question.member == target.member).all(axis=1))[0])
-        trusted = trust(*self.corrector.fit(slices))
-        answer = self.corrector.answer(question, slices, trusted=trusted)
-        value = self.corrector.expected(question, slices, answer.prevalences)[:, place]
-        n = slices.posts
-        value = np.clip(value, 0, n)
-        errors = self.corrector.errors(target.member, language)
-        low, high = errors.bounds(
-            value / n, n, z=Z, strength=answer.strengths, distrust=answer.distrust
-        )
-        # By itself a bag is a whole run, whose trust is its own.
-        said = self.corrector.posteriors(question, answer.prevalences, language)[:, :, place]
-        deviation = errors.deviation(value / n, n, distrust=answer.distrust) * n
-        return Found(value, low * n, high * n), said, deviation
-
-    def _slices(self, posts: Numbers, language: int) -> Slices:
+    def see(self, posts: Numbers, language: int) -> Seen:
+        """Adapts all questions to each bag, as `influence.estimates` does to a slice."""
         wide = len(self.corrector.cells)
         rows = np.arange(len(posts))
         flat = (rows[:, None] * wide + self.cell[posts]).ravel()
         histograms = np.bincount(flat, minlength=len(posts) * wide).reshape(len(posts), wide)
-        return Slices(histograms.astype(float), np.full(len(posts), language), rows)
+        slices = Slices(histograms.astype(float), np.full(len(posts), language), rows)
+        # A bag is a run, whose trust is its own: as in `Corrector.fit`, but keeping what was found.
+        answers, tables = self._adapt(slices, np.ones(len(rows)))
+        trusts = trust(*misfit(self.corrector.cells, slices.histograms, slices.languages, tables))
+        if (trusts < 1).any():
+            answers, tables = self._adapt(slices, trusts)
+        return Seen(language, slices, answers, tables)
+
+    def _adapt(self, slices: Slices, trusts: Table) -> tuple[dict[str, Answer], Table]:
+        answers = {
+            name: self.corrector.answer(question, slices, trusted=trusts)
+            for name, question in QUESTIONS.items()
+        }
+        return answers, self.corrector.tables(slices, answers, tuple(QUESTIONS))
+
+    def count(self, seen: Seen, target: Target) -> Found:
+        """How many posts of each bag are in the target's classes."""
+        n = seen.slices.posts
+        value = np.clip(seen.tables[:, target.member].sum(axis=1), 0, n)
+        answer = seen.answers["own" if target.tag == "joint" else target.tag]
+        low, high = self.corrector.errors(target.member, seen.language).bounds(
+            value / n, n, z=Z, strength=answer.strengths, distrust=answer.distrust
+        )
+        return Found(value, np.minimum(low * n, value), np.maximum(high * n, value))
+
+    def said(self, seen: Seen, target: Target) -> Table:
+        """How likely a post in each cell is one of the target's, of shape (bags, cells)."""
+        before = self.corrector.cells.mixed(seen.language)
+        factor = seen.tables / np.maximum(seen.slices.histograms @ before, 1e-12)
+        found: Table = (factor * target.member) @ before.T
+        return found
+
+    def detractors(self, seen: Seen, posts: Numbers, authors: Numbers) -> Found:
+        """How many people's bad own organic posts outnumber their good ones."""
+        answer = seen.answers["own"]
+        chances = self.corrector.posteriors(OWN, answer.prevalences, seen.language)
+        order, starts, bag = people_of(authors[posts])
+        cell = self.cell[posts].ravel()[order]
+        good, bad = (chances[order // posts.shape[1], cell, place] for place in (0, 1))
+        _, behind = outnumber(good, bad, starts)
+        value = np.bincount(bag, behind, minlength=len(posts)).astype(float)
+        n = np.bincount(bag, minlength=len(posts)).astype(float)
+        low, high = self.corrector.errors(OWN.member[1], seen.language).bounds(
+            value / n, n, z=Z, strength=answer.strengths, distrust=answer.distrust
+        )
+        return Found(value, np.minimum(low * n, value), np.maximum(high * n, value))
+
+
+def people_of(authors: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Posts by person and bag.
+
+    Args:
+        authors: of shape (bags, size).
+
+    Returns:
+        The order of the posts that puts each person's together, where each person's begin in it,
+        and the bag of each person.
+    """
+    bags = np.repeat(np.arange(len(authors)), authors.shape[1])
+    key = bags * (int(authors.max()) + 1) + authors.ravel()
+    order = np.argsort(key, kind="stable")
+    starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    return order, starts, bags[order[starts]]
+
+
+def known_detractors(classes: Numbers, authors: Numbers) -> tuple[Table, Table]:
+    """Of posts whose classes are known, by bag: detractors, and people.
+
+    Args:
+        classes: of shape (bags, size).
+        authors: of the same shape.
+    """
+    order, starts, bag = people_of(authors)
+    balance = OWN.member[1].astype(int) - OWN.member[0].astype(int)
+    behind = np.add.reduceat(balance[classes].ravel()[order], starts) > 0
+    people = np.bincount(bag, minlength=len(classes)).astype(float)
+    return np.bincount(bag, behind, minlength=len(classes)).astype(float), people
 
 
 def audit(
-    ours: Ours,
-    posts: Numbers,
+    found: Found,
+    told: Table,
     truth: NDArray[np.bool_],
-    found: tuple[Found, Table, Table],
+    authors: Numbers,
+    *,
+    labels: int,
     generator: np.random.Generator,
 ) -> Found:
-    """Our estimates after an audit of `AUDIT` posts of each bag."""
-    base, said, deviation = found
-    many = len(posts)
+    """Our estimates after an audit of each bag.
+
+    Args:
+        found: before.
+        told: of shape (bags, size): how likely each post is one of the target's.
+        truth: of the same shape: whether it is.
+        authors: of the same shape.
+        labels: how many posts of each bag are labelled.
+        generator: draws them.
+    """
+    many, size = told.shape
     estimate, low, high = np.empty(many), np.empty(many), np.empty(many)
+    deviation = (found.high - found.low) / (2 * Z)
     for bag in range(many):
-        told = said[bag][ours.cell[posts[bag]]][:, None]
-        sampled = generator.choice(posts.shape[1], AUDIT, replace=False)
+        sampled = generator.choice(size, labels, replace=False)
         after = from_sample(
-            told.sum(axis=0),
-            posts.shape[1],
-            told[sampled],
-            truth[posts[bag]][sampled, None].astype(float),
-            model=(base.estimate[[bag]], np.maximum(deviation[[bag]], 1e-9)),
+            found.estimate[[bag]],
+            size,
+            told[bag, sampled, None],
+            truth[bag, sampled, None].astype(float),
+            clusters=authors[bag, sampled],
+            model=(found.estimate[[bag]], np.maximum(deviation[[bag]], 1e-9)),
         )
         estimate[bag], low[bag], high[bag] = after.estimate[0], after.low[0], after.high[0]
     return Found(estimate, low, high)
@@ -109,73 +191,3 @@ def oracle_width(raw_rate: float, rest_rate: float, positives: int, size: int) -
     noise = positives * raw_rate * (1 - raw_rate)
     noise += (size - positives) * rest_rate * (1 - rest_rate)
     return float(min(2 * Z * np.sqrt(noise) / apart, size))
-
-
-@dataclass
-class Quapy:
-    """The four methods of quapy for one target, fitted on the calibration half."""
-
-    calibration: Sample
-    tag: str
-    fitted: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Fits the methods."""
-        from quapy.method.aggregative import ACC, EMQ, PACC, KDEyML
-        from sklearn.base import BaseEstimator
-
-        question = QUESTIONS["own"] if self.tag == "joint" else TAG_QUESTIONS[self.tag]
-        truth = question.member[:, self.calibration.classes].argmax(axis=0)
-        if self.tag == "joint":
-            truth = (truth == 1).astype(int)
-        probabilities = self.probabilities(self.calibration)
-
-        class Given(BaseEstimator):  # type: ignore[misc] # what quapy takes for a classifier
-            def __init__(self) -> None:
-                self.classes_ = np.arange(probabilities.shape[1])
-
-            def fit(self, *_: object) -> Given:  # it never is
-                return self
-
-            def predict_proba(self, said: Table) -> Table:
-                return said
-
-        made = {
-            "ACC": ACC(Given(), fit_classifier=False, val_split=None),
-            "PACC": PACC(Given(), fit_classifier=False, val_split=None),
-            "EMQ-BCTS": EMQ(
-                Given(), fit_classifier=False, val_split=None, calib="bcts",
-                on_calib_error="backup",
-            ),
-            "KDEy-ML": KDEyML(Given(), fit_classifier=False, val_split=None),
-        }  # fmt: skip
-        for name, method in made.items():
-            said = probabilities.argmax(axis=1) if name == "ACC" else probabilities
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                method.aggregation_fit(said, truth)
-            if name == "EMQ-BCTS":  # what its classifier would have told it
-                shares = np.bincount(truth, minlength=probabilities.shape[1]) / len(truth)
-                method.train_prevalence = shares
-            self.fitted[name] = method
-
-    def probabilities(self, sample: Sample) -> Table:
-        """What the model says of the tag; of the joint, the product of what it says of each."""
-        tags: Mapping[str, NDArray[np.float32]] = sample.probabilities
-        if self.tag == "joint":
-            yes = tags["sentiment"][:, 0] * tags["experience"][:, 0] * tags["sponsored"][:, 1]
-            table = np.stack([1 - yes, yes], axis=1).astype(float)
-        else:
-            table = tags[self.tag].astype(float)
-        total: Table = table / table.sum(axis=1, keepdims=True)
-        return total
-
-    def __call__(self, said: Table, place: int) -> dict[str, float]:
-        """The share of one label in a bag, by method."""
-        shares = {}
-        for name, method in self.fitted.items():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                found = method.aggregate(said.argmax(axis=1) if name == "ACC" else said)
-            shares[name] = float(np.asarray(found)[place])
-        return shares

@@ -1,250 +1,235 @@
-"""Measures how right corrected counts are, and writes results, table and plot.
+"""Measures how right corrected counts are, and writes results, tables and plot.
 
-    python -m benchmarks.counting.run                    # the full run: hours
-    python -m benchmarks.counting.run --bags 20 --splits 4 --without-quapy
+    python -m benchmarks.counting.run                        # base and fast: some 35 minutes
+    python -m benchmarks.counting.run --model fast --splits 4 --without-peers
 
 All it needs is a model folder: bags are drawn from one half of its `calibration.parquet`, and the
-estimator learns from the other, both drawn anew `--splits` times. Needs the extra `benchmarks`.
+estimator learns from the other, both drawn anew `--splits` times. What each split gave is kept in
+`--work`, so that a run that was stopped goes on where it was: as long as the calibration sample,
+the settings and the code are the same. Needs the extra `benchmarks`.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import os
 import sys
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.counting.methods import AUDIT, QUAPY, Found, Ours, Quapy, audit, oracle_width
-from benchmarks.counting.protocol import TARGETS, Bags, draw_bags, halves, predicted_classes
-from murmure.influence.cells import make_cells
-from murmure.influence.classes import QUESTIONS, TAG_QUESTIONS
-from murmure.influence.correcting import FEWEST_LABELLED
-from murmure.influence.posteriors import LANGUAGES, Sample, read_sample
+from benchmarks.counting.methods import AUDIT
+from benchmarks.counting.origins import measure_origin, origins
+from benchmarks.counting.protocol import SIZES
+from benchmarks.counting.splits import (
+    Columns,
+    measure_ours,
+    measure_peers,
+    read_columns,
+    read_posts,
+    write_columns,
+)
+from benchmarks.counting.summary import (
+    cell_numbers,
+    summarize,
+    summarize_origins,
+    totals,
+    verdicts,
+)
+from benchmarks.counting.table import write
+from benchmarks.measuring import machine, versions
 
 RESULTS = Path(__file__).parent / "results"
-
-#: One cell of the protocol: language, tag, label, size, prevalence.
-Cell = tuple[str, str, str, int, float]
-#: What is kept of the bags of a cell, one number a bag: errors in posts, and whether intervals
-#: hold the truth, and their widths.
-Record = dict[str, list[float]]
+WORK = Path("build") / "counting"
 
 
-def measure_split(
-    number: int, *, model: str, bags: int, quapy_bags: int, seed: int
-) -> dict[Cell, Record]:
-    """Bags of all cells from one pair of halves."""
-    from murmure.tagging.folder import ModelFolder
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of work, whose columns go into one file.
 
-    generator = np.random.default_rng([seed, number])
-    sample = read_sample(ModelFolder.open(model).path)
-    sample = sample.take(sample.languages < len(LANGUAGES))
-    calibration, pool = halves(sample, generator)
-    ours = Ours(make_cells(calibration), pool)
-    predicted = predicted_classes(pool)
-    quapy: dict[str, Quapy] = {}
-    records: dict[Cell, Record] = {}
-    for drawn in draw_bags(pool, bags=bags, generator=generator):
-        tag = drawn.target.tag
-        if quapy_bags and tag not in quapy:
-            quapy[tag] = Quapy(calibration, tag)
-        record = _measure(drawn, ours, pool, predicted, generator)
-        if quapy_bags:
-            _compare(record, drawn, quapy[tag], pool, quapy_bags)
-        target = drawn.target
-        language = LANGUAGES[drawn.language]
-        records[language, tag, target.label, drawn.size, drawn.prevalence] = record
-    return records
+    Attributes:
+        folder: of the model.
+        file: where its columns go.
+        kind: "ours", "peers" or "origin".
+        split: its number.
+        bags: in each cell.
+        some: of these, how many quapy's methods see; 0 is none.
+        seed: of all random numbers.
+        origin: the one left out.
+    """
+
+    folder: Path
+    file: Path
+    kind: str
+    split: int
+    bags: int
+    some: int
+    seed: int
+    origin: str = ""
 
 
-def _measure(
-    drawn: Bags,
-    ours: Ours,
-    pool: Sample,
-    predicted: np.ndarray[Any, Any],
-    generator: np.random.Generator,
-) -> Record:
-    member, truth = drawn.target.member, drawn.positives
-    record: Record = defaultdict(list)
-    raw = member[predicted[drawn.posts]].sum(axis=1)
-    record["raw"] = (raw - truth).tolist()
-    found = ours(drawn.posts, drawn.target, drawn.language)
-    _interval(record, "ours", found[0], truth)
-    here = pool.languages == drawn.language
-    has, gets = member[pool.classes[here]], member[predicted[here]]
-    width = oracle_width(gets[has].mean(), gets[~has].mean(), truth, drawn.size)
-    record["oracle_width"] = [width] * len(drawn.posts)
-    if drawn.size > 2 * AUDIT:
-        _interval(
-            record, "audited",
-            audit(ours, drawn.posts, member[pool.classes], found, generator), truth,
-        )  # fmt: skip
-    return record
+def work(part: Part) -> Path:
+    """Does one piece of work."""
+    if part.kind == "ours":
+        columns = measure_ours(part.folder, split=part.split, bags=part.bags, seed=part.seed)
+    elif part.kind == "peers":
+        columns = measure_peers(
+            part.folder, split=part.split, bags=part.bags, seed=part.seed, some=part.some
+        )
+    else:
+        columns = measure_origin(
+            part.folder, origin=part.origin, seed=part.seed, peers=part.some > 0
+        )
+    write_columns(columns, part.file)
+    return part.file
 
 
-def _interval(record: Record, name: str, found: Found, truth: int) -> None:
-    assert found.low is not None
-    assert found.high is not None
-    record[name] = (found.estimate - truth).tolist()
-    inside = (found.low <= truth + 1e-9) & (found.high >= truth - 1e-9)
-    record[f"{name}_covers"] = inside.astype(float).tolist()
-    record[f"{name}_width"] = (found.high - found.low).tolist()
+def plan(folder: Path, options: argparse.Namespace) -> list[Part]:
+    """All pieces of work for a model: our own first, since quapy's take longest."""
+    some = 0 if options.without_peers else options.peer_bags
+    kept = options.work / f"{folder.name}-{fingerprint(folder)}"
+
+    def part(kind: str, name: str, number: int, origin: str = "") -> Part:
+        file = kept / f"{kind}-{options.seed}-{name}-{number:04}.parquet"
+        return Part(folder, file, kind, number, options.bags, some, options.seed, origin)
+
+    parts = [part("ours", f"{options.bags}", split) for split in range(options.splits)]
+    if not options.without_origins:
+        name = "with" if some else "without"
+        parts += [part("origin", name, at, it) for at, it in enumerate(origins(folder))]
+    if some:
+        name = f"{options.bags}-{some}"
+        parts += [part("peers", name, split) for split in range(options.splits)]
+    return parts
 
 
-def _compare(record: Record, drawn: Bags, quapy: Quapy, pool: Sample, bags: int) -> None:
-    question = QUESTIONS["own"] if quapy.tag == "joint" else TAG_QUESTIONS[quapy.tag]
-    place = 1 if quapy.tag == "joint" else question.answers.index(drawn.target.label)
-    said = quapy.probabilities(pool)
-    for posts in drawn.posts[:bags]:
-        shares = quapy(said[posts], place)
-        for name, share in shares.items():
-            record[name].append(share * drawn.size - drawn.positives)
+def fingerprint(folder: Path) -> str:
+    """What the results of a split depend on but for the settings: posts, estimator, benchmark."""
+    posts = (folder / "calibration.parquet").read_bytes()
+    return hashlib.sha256(_code() + posts).hexdigest()[:12]
 
 
-def leave_one_origin_out(model: str, *, fewest: int = 50) -> list[dict[str, Any]]:
-    """Each source's own posts as one bag a language, with all other sources to learn from."""
-    from murmure.tagging.folder import ModelFolder
-
-    sample = read_sample(ModelFolder.open(model).path)
-    sample = sample.take(sample.languages < len(LANGUAGES))
-    rows = []
-    for origin in np.unique(sample.origins):
-        inside = sample.origins == origin
-        if inside.sum() < fewest or (~inside).sum() < FEWEST_LABELLED:
-            continue
-        pool = sample.take(inside)
-        ours = Ours(make_cells(sample.take(~inside)), pool)
-        predicted = predicted_classes(pool)
-        for language, name in enumerate(LANGUAGES):
-            posts = np.flatnonzero(pool.languages == language)[None]
-            if posts.shape[1] < fewest:
-                continue
-            for target in TARGETS:
-                truth = int(target.member[pool.classes[posts[0]]].sum())
-                found, _, _ = ours(posts, target, language)
-                assert found.low is not None
-                assert found.high is not None
-                rows.append(
-                    {
-                        "origin": str(origin), "language": name, "tag": target.tag,
-                        "label": target.label, "posts": posts.shape[1], "truth": truth,
-                        "raw": int(target.member[predicted[posts[0]]].sum()),
-                        "estimate": round(float(found.estimate[0]), 2),
-                        "low": round(float(found.low[0]), 2),
-                        "high": round(float(found.high[0]), 2),
-                    }
-                )  # fmt: skip
-    return rows
+@lru_cache(maxsize=1)
+def _code() -> bytes:
+    own = Path(__file__).parent
+    files = {own / f"{name}.py" for name in ("methods", "origins", "peers", "protocol", "splits")}
+    loaded = (module for name, module in sys.modules.items() if name.startswith("murmure.infl"))
+    files |= {Path(module.__file__) for module in loaded if module.__file__}
+    return b"".join(file.read_bytes() for file in sorted(files))
 
 
-def summarize(records: Mapping[Cell, Record]) -> list[dict[str, Any]]:
-    """One row a cell: bags, and by method bias, absolute error, coverage and width, in points."""
-    rows = []
-    for cell, record in sorted(records.items()):
-        language, tag, label, size, prevalence = cell
-        row: dict[str, Any] = {
-            "language": language, "tag": tag, "label": label,
-            "size": size, "prevalence": prevalence, "bags": len(record["raw"]),
-        }  # fmt: skip
-        for name in ("raw", "ours", "audited", *QUAPY):
-            if not record.get(name):
-                continue
-            errors = 100 * np.array(record[name]) / size
-            row[name] = {
-                "bags": len(errors),
-                "bias": round(float(errors.mean()), 3),
-                "mae": round(float(np.abs(errors).mean()), 3),
-            }
-            if f"{name}_covers" in record:
-                row[name]["coverage"] = round(float(np.mean(record[f"{name}_covers"])), 4)
-                width = 100 * np.mean(record[f"{name}_width"]) / size
-                row[name]["width"] = round(float(width), 3)
-        row["oracle_width"] = round(100 * float(np.mean(record["oracle_width"])) / size, 3)
-        paired = [name for name in QUAPY if record.get(name)]
-        if paired:
-            some = len(record[paired[0]])
-            # Ours on the very bags that quapy's methods saw.
-            row["ours_paired_mae"] = round(_mae(_same_bags(record, some), size), 3)
-        rows.append(row)
-    return rows
+def do(parts: Iterable[Part], jobs: int) -> None:
+    """Does what was not done before."""
+    left = [part for part in parts if not part.file.exists()]
+    for part in left:
+        part.file.parent.mkdir(parents=True, exist_ok=True)
+    if jobs == 1:
+        for done, part in enumerate(left, 1):
+            _told(work(part), done, len(left))
+        return
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(work, part) for part in left]
+        for done, future in enumerate(as_completed(futures), 1):
+            _told(future.result(), done, len(left))
 
 
-def _same_bags(record: Record, some: int) -> list[float]:
-    chosen = record.get("paired")
-    return record["ours"][:some] if chosen is None else [record["ours"][int(at)] for at in chosen]
+def _told(file: Path, done: int, of: int) -> None:
+    now = datetime.now(UTC).strftime("%H:%M:%S")
+    sys.stderr.write(f"{now} {done} of {of}: {file.stem}\n")
+    sys.stderr.flush()
 
 
-def _mae(errors: Sequence[float], size: int) -> float:
-    return float(100 * np.abs(errors).mean() / size)
+def gather(folder: Path, parts: Sequence[Part], options: argparse.Namespace) -> dict[str, Any]:
+    """The result of a model from what its splits gave."""
+    files = {
+        kind: [part.file for part in parts if part.kind == kind]
+        for kind in ("ours", "peers", "origin")
+    }
+    columns = often_enough(read_columns(files["ours"], files["peers"]), options)
+    cells = summarize(columns)
+    found = totals(columns, cells)
+    left: dict[str, Any] = {}
+    if files["origin"]:
+        alone = read_columns(files["origin"], [])
+        rows = [dict(zip(alone, row, strict=True)) for row in zip(*alone.values(), strict=True)]
+        left = {
+            "summary": summarize_origins(alone),
+            "rows": [{name: _plain(value) for name, value in row.items()} for row in rows],
+        }
+    calibration = (folder / "calibration.parquet").read_bytes()
+    peers = max((cell["ACC"]["bags"] for cell in cells if "ACC" in cell), default=0)
+    return {
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "name": folder.name,
+        "calibration_sha256": hashlib.sha256(calibration).hexdigest(),
+        "posts": len(read_posts(folder)),
+        "splits": options.splits,
+        "bags_a_cell": max(cell["bags"] for cell in cells),
+        "fewest_bags_a_cell": min(cell["bags"] for cell in cells),
+        "peer_bags_a_cell": peers,
+        "seed": options.seed,
+        "sizes": [size for size in SIZES if any(cell["size"] == size for cell in cells)],
+        "audit_labels": AUDIT,
+        "machine": machine(),
+        "versions": versions(("murmure", "numpy", "scipy", "quapy")),
+        "verdicts": verdicts(found),
+        "totals": found,
+        "cells": cells,
+        "leave_one_origin_out": left,
+    }
 
 
-def merge(parts: Sequence[Mapping[Cell, Record]], quapy_bags: int) -> dict[Cell, Record]:
-    """Joins the bags of all splits."""
-    joined: dict[Cell, Record] = {}
-    for part in parts:
-        for cell, record in part.items():
-            into = joined.setdefault(cell, defaultdict(list))
-            start = len(into["raw"])
-            if any(record.get(name) for name in QUAPY):
-                some = min(quapy_bags, len(record["raw"]))
-                into["paired"] += [float(start + at) for at in range(some)]
-            for name, values in record.items():
-                into[name] += values
-    return joined
+def often_enough(columns: Columns, options: argparse.Namespace) -> Columns:
+    """The bags of cells that came up in 5 of 6 splits: in others some label's posts are too few."""
+    cell = cell_numbers(columns)
+    kept = np.bincount(cell)[cell] >= 5 / 6 * options.splits * options.bags
+    return {name: values[kept] for name, values in columns.items()}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a number or a name, as numpy has it
+    value = value.item()
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the measurement."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--model", default="fast", help="a model's name or folder")
-    parser.add_argument("--splits", type=int, default=25, help="how often halves are drawn")
-    parser.add_argument("--bags", type=int, default=40, help="bags a cell and split")
-    parser.add_argument("--quapy-bags", type=int, default=4, help="of these, quapy's methods see")
-    parser.add_argument("--without-quapy", action="store_true")
+    parser.add_argument(
+        "--model", nargs="+", default=["base", "fast"], help="names or folders of models"
+    )
+    parser.add_argument("--splits", type=int, default=50, help="how often halves are drawn")
+    parser.add_argument("--bags", type=int, default=24, help="bags a cell and split")
+    parser.add_argument("--peer-bags", type=int, default=1, help="of these, quapy's methods see")
+    parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--without-origins", action="store_true", help="leave no origin out")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--work", type=Path, default=WORK, help="where results of splits are kept")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
-    quapy_bags = 0 if options.without_quapy else options.quapy_bags
-    measure = partial(
-        measure_split,
-        model=options.model, bags=options.bags, quapy_bags=quapy_bags, seed=options.seed,
-    )  # fmt: skip
-    parts: list[dict[Cell, Record]] = []
-    if options.jobs > 1:
-        with ProcessPoolExecutor(options.jobs) as pool:
-            for part in pool.map(measure, range(options.splits)):
-                parts.append(part)
-                sys.stderr.write(f"{len(parts)} of {options.splits} splits\n")
-    else:
-        parts = [measure(number) for number in range(options.splits)]
-    records = merge(parts, quapy_bags)
-    from benchmarks.counting.table import totals, write
+    from murmure.tagging.folder import ModelFolder
 
-    result = {
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": options.model, "splits": options.splits, "bags_a_split": options.bags,
-        "quapy_bags_a_split": quapy_bags, "seed": options.seed, "audit_labels": AUDIT,
-        "totals": totals(records),
-        "cells": summarize(records),
-        "leave_one_origin_out": []
-        if options.without_origins
-        else leave_one_origin_out(options.model),
-    }  # fmt: skip
     options.out.mkdir(parents=True, exist_ok=True)
-    name = f"counting-{Path(options.model).name}"
-    text = json.dumps(result, indent=1, allow_nan=False)
-    (options.out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    write(result, options.out, name)
+    for model in options.model:
+        folder = Path(ModelFolder.open(model).path)
+        parts = plan(folder, options)
+        do(parts, options.jobs)
+        result = gather(folder, parts, options)
+        name = f"counting-{folder.name}"
+        text = json.dumps(result, indent=1, allow_nan=False)
+        (options.out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        write(result, options.out, name)
 
 
 if __name__ == "__main__":
