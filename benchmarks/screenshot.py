@@ -66,8 +66,13 @@ def shoot(options: argparse.Namespace) -> bytes:
             size |= {"deviceScaleFactor": 1, "mobile": False}
             driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             driver.get(options.page.resolve().as_uri())
-            driver.execute_async_script(  # two frames on, everything is painted
-                "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
+            driver.execute_async_script(  # two frames after it is ready, everything is painted
+                """
+                const [done] = arguments, ready = document.documentElement.dataset;
+                const look = () => requestAnimationFrame(
+                  () => (ready.ready ? requestAnimationFrame(done) : look()));
+                look();
+                """
             )
             shot = driver.execute_cdp_cmd(
                 "Page.captureScreenshot", {"captureBeyondViewport": options.full, "format": "png"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,24 @@ def small_story() -> list[dict[str, Any]]:
     return rows
 
 
+def late_parcels() -> list[dict[str, Any]]:
+    """Two brands over twelve weeks: two late parcels a week, then thirty in the tenth."""
+    rows: list[dict[str, Any]] = []
+
+    def add(number: int, week: int, brand: str, **more: Any) -> None:
+        for _ in range(number):
+            who = len(rows)
+            day = datetime(2026, 2, 2, tzinfo=UTC) + timedelta(weeks=week)
+            base = {"author": f"writer{who}", "text": f"post {who} about {brand}", "channel": "x"}
+            rows.append({**base, "created_at": day, "mentions": [brand], **more})
+
+    for week in range(12):
+        add(30 if week == 9 else 2, week, "Brizelo", **BAD)
+        add(4, week, "Brizelo", **GOOD)
+        add(3, week, "Marelle", **GOOD)
+    return rows
+
+
 def counts_of(folder: Path, *, window: str = "week") -> pa.Table:
     """The counts of a run, split as the page wants them."""
     return count(folder, by=SPLITS, window=window)
@@ -58,7 +77,8 @@ def with_estimates(counts: pa.Table) -> pa.Table:
     """The counts as they will be once errors are corrected: raw + 1, from raw - 2 to raw + 3."""
     for name, shift in (("estimate", 1.0), ("low", -2.0), ("high", 3.0)):
         index = counts.schema.get_field_index(name)
-        moved = pc.add(counts["raw"], shift).cast(pa.float64())
+        flags = pc.equal(counts["metric"], "alert")
+        moved = pc.add(counts["raw"], pc.if_else(flags, 0.0, shift)).cast(pa.float64())
         counts = counts.set_column(index, pa.field(name, pa.float64()), moved)
     return counts
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from murmure.report.slices import ALL, Cell, Slice, Slices
-from tests.report.pages import counts_of, small_story, with_estimates
+from tests.report.pages import counts_of, small_story
 from tests.runs import write_run
 
 
@@ -45,17 +45,6 @@ def test_brands_and_filters_come_biggest_first_and_kinds_before_their_channels(
     assert slices.languages() == ["fr", "en"]
     social = ["kind:social", "x", "instagram", "reviews"]
     assert slices.places() == [*social, "kind:traditional", "press"]
-
-
-def test_packed_cells_are_the_looked_up_ones(counts: pa.Table) -> None:
-    slices = Slices.of(with_estimates(counts))
-    windows = ["2026-W10", "2026-W11", "2026-W12", "2026-W13"]
-    packed = slices.packed(
-        entities=["Brizelo", ALL], languages=["fr"], places=["x"], windows=windows
-    )
-    assert set(packed["0.0.0.o"]["bad"][0] or []) >= {11, 12, 9, 14}
-    assert [cell and cell[0] for cell in packed["0.1.1.o"]["bad"]] == [9, 0, 9, None, None][:3]
-    assert all(key.split(".")[0] in {"0", "1"} for key in packed)
 
 
 def test_a_number_that_is_not_finite_is_not_known(counts: pa.Table) -> None:

@@ -38,23 +38,45 @@ def report(
         typer.Option(help="Brands to count; those the posts were tagged with where not given."),
     ] = None,
     window: Annotated[Window, typer.Option(help="Periods of the charts.")] = Window.week,
+    level: Annotated[float, typer.Option(help="How often intervals shall cover the truth.")] = 0.95,
+    media: Annotated[
+        Path | None,
+        typer.Option(help="Which channels are traditional media, which social (TOML)."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model that tagged, where its name does not lead to it."),
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
     show_authors: Annotated[
         bool, typer.Option("--show-authors", help="Show who wrote the examples.")
     ] = False,
 ) -> None:
-    """Write the page over tagged posts: one HTML file that needs nothing else."""
+    """Write the page over tagged posts: one HTML file that needs nothing else.
+
+    Over 50 brands, several pages that lead to each other.
+    """
     from murmure import influence
-    from murmure.report import build, write
+    from murmure.report import build_pages, write
 
     counts = influence.count(
         tagged,
         catalog=catalog,
         by=("entity", "language", "channel", "media"),
         window=window.value,
+        level=level,
+        media=media,
+        model=model,
     )
-    page = build(
-        tagged, counts, ui=ui.value, catalog=catalog, title=title, show_authors=show_authors
+    pages = build_pages(
+        tagged,
+        counts,
+        name=output.name,
+        ui=ui.value,
+        catalog=catalog,
+        title=title,
+        show_authors=show_authors,
     )
-    write(page, output)
-    typer.echo(output)
+    for name, page in pages.items():
+        write(page, output.with_name(name))
+        typer.echo(output.with_name(name))

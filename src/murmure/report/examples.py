@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from murmure.errors import InputError
+from murmure.report import typical
+from murmure.report.deciding import Decider
 from murmure.report.runs import parts, time_of
 from murmure.report.safe import clean, mask, shorten
 from murmure.report.slices import ALL
@@ -21,10 +24,11 @@ if TYPE_CHECKING:
 
 #: Characters of a post that the page shows.
 LONGEST = 480
-#: Posts kept for each brand, good or bad, organic or sponsored: what filters choose from.
-KEPT = 12
-#: Posts looked at for each brand, polarity, promotion, language and channel.
-_CANDIDATES = 6
+#: Posts kept for each brand, good or bad, organic or sponsored: what filters choose from; and for
+#: each of so many brands that share a page.
+KEPT, KEPT_OF_MANY, MANY = 15, 4, 12
+#: Posts looked at for each brand, polarity, promotion, touchpoint, language and channel.
+_CANDIDATES = 8
 #: What a post's score is worth to each brand where it names several.
 _SHARED = 0.5
 #: Candidates where brands are yet to be looked for in the texts.
@@ -54,9 +58,9 @@ WITH posts AS (
     WHERE sentiment <> 'neutral' AND experience <> 'none'
 )
 SELECT entity, polarity, CASE sponsored WHEN 'yes' THEN 'sponsored' ELSE 'organic' END AS promotion,
-    language, channel,
-    max_by(struct_pack(score, id, text, author, time, experience, touchpoint, disclosure, surface),
-        score, {candidates}) AS posts
+    touchpoint, language, channel, count(*) AS posts,
+    max_by(struct_pack(score, id, text, author, time, experience, disclosure, surface),
+        score, {candidates}) AS candidates
 FROM scored GROUP BY ALL
 """
 
@@ -88,6 +92,7 @@ class Example:
         time: when it was posted.
         experience: its label.
         touchpoint: its label.
+        marks: where in the text the words stand that decided.
     """
 
     entity: str
@@ -103,6 +108,7 @@ class Example:
     time: datetime | None
     experience: str
     touchpoint: str
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 def choose(
@@ -113,7 +119,9 @@ def choose(
     catalog: Catalog | None = None,
     show_authors: bool = False,
 ) -> list[Example]:
-    """The posts to show: the surest labels, spread over channels, languages and touchpoints.
+    """The posts to show: typical ones of those whose labels are surest, each unlike the others.
+
+    They are spread over touchpoints (as far as each has posts), languages and channels.
 
     Args:
         folders: of the runs.
@@ -124,8 +132,8 @@ def choose(
         show_authors: whether names, handles and addresses stay; else people are numbered.
 
     Returns:
-        At most `KEPT` for each brand, polarity and promotion, the best first; no two with the
-        same text or author among them.
+        At most `KEPT` for each brand, polarity and promotion (`KEPT_OF_MANY` of many brands), the
+        first the ones to show first; no two with the same text or author among them.
 
     Raises:
         InputError: where a part cannot be read.
@@ -144,31 +152,43 @@ def choose(
     except duckdb.Error as error:
         raise InputError(f"a part cannot be read ({error})", file=folders[0]) from error
     pools: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for entity, polarity, promotion, language, channel, posts in sorted(groups, key=_place):
-        rows = [{**row, "language": language, "channel": channel} for row in posts]
+    for entity, polarity, promotion, touchpoint, language, channel, size, posts in sorted(
+        groups, key=_place
+    ):
+        place = {"touchpoint": touchpoint, "language": language, "channel": channel, "size": size}
+        rows = [{**row, **place} for row in posts]
         named = [(entity, row) for row in rows] if catalog is None else _named(rows, catalog)
         for brand, row in named:
             pools.setdefault((brand, polarity, promotion), []).append(row)
     people: dict[str, int] = {}
-    examples = []
-    for entity in wanted:
-        for polarity in ("good", "bad"):
-            for promotion in ("organic", "sponsored"):
-                pool = pools.get((entity, polarity, promotion), [])
-                examples += [
-                    _example(
-                        post,
-                        place={"entity": entity, "polarity": polarity, "promotion": promotion},
-                        people=people,
-                        show_authors=show_authors,
-                    )
-                    for post in _varied(pool)
-                ]
-    return examples
+    kept = KEPT if len(wanted) <= MANY else KEPT_OF_MANY
+    examples = [
+        _example(
+            post,
+            place={"entity": entity, "polarity": polarity, "promotion": promotion},
+            people=people,
+            show_authors=show_authors,
+        )
+        for entity in wanted
+        for polarity in ("good", "bad")
+        for promotion in ("organic", "sponsored")
+        for post in _varied(pools.get((entity, polarity, promotion), []), kept)
+    ]
+    return _marked(examples)
 
 
 def _place(group: tuple[Any, ...]) -> tuple[str, ...]:
-    return tuple(map(str, group[:5]))
+    return tuple(map(str, group[:6]))
+
+
+def _marked(examples: list[Example]) -> list[Example]:
+    """The examples with the words marked that decided, where the model that tells is there."""
+    decider = Decider.load() if examples else None
+    if decider is None:
+        return examples
+    labels = ["positive" if post.polarity == "good" else "negative" for post in examples]
+    spans = decider.spans([post.text for post in examples], labels)
+    return [replace(post, marks=tuple(found)) for post, found in zip(examples, spans, strict=True)]
 
 
 def _named(rows: list[dict[str, Any]], catalog: Catalog) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -184,31 +204,66 @@ def _named(rows: list[dict[str, Any]], catalog: Catalog) -> Iterator[tuple[str, 
                 yield entity, {**row, "surface": surface, "score": share * row["score"]}
 
 
-def _varied(pool: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The best posts, each pick preferring languages, channels and touchpoints not yet seen."""
-    pool = sorted(pool, key=lambda row: -row["score"])
-    seen: dict[str, int] = {}
+def _varied(pool: list[dict[str, Any]], kept: int) -> list[dict[str, Any]]:
+    """The posts to show of one pool, in the order in which they are to be shown.
+
+    Each touchpoint in turn, that with most posts first, gives its most typical post that is unlike
+    those chosen, preferring languages and channels not yet seen.
+    """
+    cells: dict[str, list[dict[str, Any]]] = {}
+    sizes: Counter[str] = Counter()
+    for touchpoint, rows in groupby(
+        sorted(pool, key=lambda row: str(row["touchpoint"])), key=lambda row: str(row["touchpoint"])
+    ):
+        cells[touchpoint] = _typical(list(rows))
+        places = {(row["language"], row["channel"]): row["size"] for row in cells[touchpoint]}
+        sizes[touchpoint] = sum(places.values())
+    seen: Counter[str] = Counter()
     texts: set[str] = set()
     authors: set[str] = set()
     chosen: list[dict[str, Any]] = []
 
-    def rank(post: dict[str, Any]) -> float:
-        repeats = sum(seen.get(f"{k}:{post[k]}", 0) for k in ("language", "channel", "touchpoint"))
-        return float(post["score"]) / (1 + 0.5 * repeats)
+    def worth(post: dict[str, Any]) -> float:
+        repeats = sum(seen[f"{name}:{post[name]}"] for name in ("language", "channel"))
+        near = max((typical.alike(post["words"], one["words"]) for one in chosen), default=0.0)
+        fresh = typical.TYPICAL * post["typical"] - (1 - typical.TYPICAL) * near
+        return float(post["score"] * (1 + fresh) / (1 + 0.25 * repeats))
 
-    while pool and len(chosen) < KEPT:
-        post = max(pool, key=rank)
-        pool.remove(post)
-        bare = " ".join("".join(c if c.isalnum() else " " for c in post["text"].casefold()).split())
-        if bare in texts or post["author"] in authors:
-            continue
-        texts.add(bare)
-        if post["author"] is not None:
-            authors.add(post["author"])
-        for name in ("language", "channel", "touchpoint"):
-            seen[f"{name}:{post[name]}"] = seen.get(f"{name}:{post[name]}", 0) + 1
-        chosen.append(post)
-    return chosen
+    while any(cells.values()) and len(chosen) < kept:
+        for touchpoint, _ in sizes.most_common():
+            while cells[touchpoint]:
+                post = max(cells[touchpoint], key=worth)
+                cells[touchpoint].remove(post)
+                bare = _bare(post["text"])
+                if bare not in texts and post["author"] not in authors:
+                    break
+            else:
+                continue
+            texts.add(bare)
+            if post["author"] is not None:
+                authors.add(post["author"])
+            seen.update(f"{name}:{post[name]}" for name in ("language", "channel"))
+            chosen.append(post)
+    return chosen[:kept]
+
+
+def _typical(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The posts of one cell, each with its words and how typical it is of its language there."""
+    rows = sorted(rows, key=lambda row: -row["score"])
+    found = []
+    for language in sorted({row["language"] for row in rows}):
+        some = [row for row in rows if row["language"] == language]
+        words = typical.vectors([row["text"] for row in some])
+        near = typical.typicality(words)
+        found += [
+            {**row, "words": vector, "typical": close}
+            for row, vector, close in zip(some, words, near, strict=True)
+        ]
+    return found
+
+
+def _bare(text: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
 def _example(
@@ -222,7 +277,9 @@ def _example(
     text, cut = shorten(text, LONGEST)
     person = people.setdefault(author, len(people) + 1) if author is not None else 0
     return Example(
-        **place,
+        entity=place["entity"],
+        polarity=place["polarity"],
+        promotion=place["promotion"],
         language=post["language"],
         channel=clean(post["channel"]),
         text=text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from murmure.report.words import Words
 
@@ -22,12 +22,14 @@ class Period:
         kind: `day`, `week` or `month`.
         short: for an axis, such as `W12`.
         long: in words, such as `week of 16 March 2026`.
+        name: as a sentence begins, such as `Week 12 (from 16 March 2026)`.
     """
 
     window: str
     kind: str
     short: str
     long: str
+    name: str
 
 
 def axis(windows: Iterable[str], words: Words) -> list[Period]:
@@ -73,6 +75,19 @@ def start_of(window: str) -> date | None:
         return None
 
 
+def window_of(time: datetime, kind: str) -> str:
+    """The window that a time lies in.
+
+    Example:
+        >>> window_of(datetime(2026, 3, 18), "week"), window_of(datetime(2026, 3, 18), "month")
+        ('2026-W12', '2026-03')
+    """
+    year, week, _ = time.isocalendar()
+    if kind == "week":
+        return f"{year}-W{week:02d}"
+    return f"{time:%Y-%m}" if kind == "month" else f"{time:%Y-%m-%d}"
+
+
 _WEEK, _MONTH = len("2026-W12"), len("2026-03")
 
 
@@ -102,5 +117,7 @@ def _named(day: date, kind: int, words: Words) -> Period:
         "month_name": words.table["window"]["months"][day.month - 1],
         "month_name_short": words.table["window"]["months_short"][day.month - 1],
     }
-    short, long = (words(f"window.{name}_{size}", **values) for size in ("short", "long"))
-    return Period(window, name, short, long)
+    short, long, told = (
+        words(f"window.{name}_{size}", **values) for size in ("short", "long", "name")
+    )
+    return Period(window, name, short, long, told[:1].upper() + told[1:])

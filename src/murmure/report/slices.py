@@ -5,6 +5,7 @@ Nothing here adds up: a number is either in the counts table or not known.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -26,8 +27,18 @@ COLUMNS = (
     "experience", "touchpoint", "sentiment", "raw", "estimate", "low", "high", "n",
 )  # fmt: skip
 
-#: Metrics told window by window; the others only over the whole period.
-SERIES = ("posts", "voices", "influence", "good", "bad")
+#: Metrics told window by window in slices of a language or a place; over all languages and places
+#: each metric is.
+SERIES = ("posts", "voices", "influence", "good", "bad", "advocates", "detractors")
+#: How many numbers a page may hold: about 4 MB of it.
+MOST_NUMBERS = 300_000
+#: Which slices have their windows, by depth: over all languages and places, what is split and what
+#: is not in the headline table among organic posts alone; that too among sponsored ones and all;
+#: those of one language or place too; those of both too.
+DEPTHS = (0, 1, 2, 3)
+
+#: Metrics whose numbers are small.
+_FRACTIONS = ("share", "velocity")
 
 #: Metrics that count, and so are 0 where the slice has no row.
 COUNTED = ("posts", "voices", "good", "bad", "advocates", "detractors", "echoes", "unknown_authors")
@@ -82,15 +93,26 @@ class Slices:
         cells: slice, then metric (`bad`, `bad:delivery`, `posts:negative`), then window.
         media: the kind of media of each channel, where the table tells.
         dated: every window of the table.
+        depth: which slices have their windows, one of `DEPTHS`.
+        told: what the counting says of itself: level, drift, audit.
+        pages: how many pages the windows over everything fill.
     """
 
     cells: dict[Slice, dict[str, dict[str, Cell]]] = field(default_factory=dict)
     media: dict[str, str] = field(default_factory=dict)
     dated: set[str] = field(default_factory=set)
+    depth: int = DEPTHS[-1]
+    told: Mapping[str, Any] = field(default_factory=dict)
+    pages: int = 1
 
     @staticmethod
-    def of(counts: pa.Table) -> Slices:
-        """Looks a counts table up.
+    def of(counts: pa.Table, *, brands_a_page: int = 50, most: int = MOST_NUMBERS) -> Slices:
+        """Looks a counts table up, as deep into its windows as a page can hold.
+
+        Args:
+            counts: the table.
+            brands_a_page: the most brands that share a page.
+            most: how many numbers a page may hold.
 
         Raises:
             InputError: where a column is missing, named in the message.
@@ -102,8 +124,14 @@ class Slices:
         slices = Slices(
             media={channel: kind for channel, kind in kinds if ALL not in (channel, kind)},
             dated={window for (window,) in _distinct(counts, "window")},
+            told=json.loads((counts.schema.metadata or {}).get(b"murmure", b"{}")),
         )
-        shown = counts.select(COLUMNS).filter(_shown(counts))
+        entities = [name for (name,) in _distinct(counts, "entity") if name != ALL]
+        masks = [_shown(counts, depth) for depth in DEPTHS]
+        numbers = [mask.true_count for mask in masks]
+        slices.pages = max(1, -(-len(entities) // brands_a_page), -(-numbers[0] // most))
+        slices.depth = max(d for d in DEPTHS if d == 0 or numbers[d] <= most * slices.pages)
+        shown = counts.select(COLUMNS).filter(masks[slices.depth])
         for batch in shown.to_batches(max_chunksize=50_000):
             columns = [column.to_pylist() for column in batch.columns]
             for row in zip(*columns, strict=True):
@@ -119,7 +147,8 @@ class Slices:
             split = [f"experience:{experience}"]
         place = channel if channel != ALL else ALL if media == ALL else KIND + media
         key = ":".join([metric, *split])
-        cell = Cell(_known(raw), n or 0, _known(estimate), _known(low), _known(high))
+        numbers = (_known(number) for number in (estimate, low, high))
+        cell = Cell(_known(raw), n or 0, *(_short(number, metric) for number in numbers))
         metrics = self.cells.setdefault(Slice(entity, language, place, promotion), {})
         metrics.setdefault(key, {})[window] = cell
 
@@ -176,46 +205,13 @@ class Slices:
 
         return sorted(found, key=lambda value: (-posts(value), value))
 
-    def packed(
-        self,
-        *,
-        entities: list[str],
-        languages: list[str],
-        places: list[str],
-        windows: list[str],
-    ) -> dict[str, dict[str, list[list[float | None] | None]]]:
-        """The cells as the page's script reads them.
-
-        Returns:
-            By `entity.language.place.promotion` (places in the given lists, "all" being 0 in the
-            last three, promotion `o`, `s` or `a`), then by metric, a list: the whole period
-            first, then each window; a cell is `[raw, n]` or `[raw, n, estimate, low, high]`, or
-            None; windows without a number at the end are left away.
-        """
-        at = [
-            {value: index for index, value in enumerate(values)}
-            for values in (entities, [ALL, *languages], [ALL, *places])
-        ]
-        result: dict[str, dict[str, list[list[float | None] | None]]] = {}
-        for where in sorted(self.cells):
-            spot = [where.entity, where.language, where.place]
-            if any(value not in index for value, index in zip(spot, at, strict=True)):
-                continue
-            numbers = [str(index[value]) for value, index in zip(spot, at, strict=True)]
-            key = ".".join([*numbers, where.promotion[0]])
-            result[key] = {
-                metric: _row(cells, windows if metric in SERIES else [])
-                for metric, cells in self.cells[where].items()
-            }
-        return result
-
 
 def _distinct(counts: pa.Table, *names: str) -> list[tuple[Any, ...]]:
     rows = counts.select(names).group_by(list(names)).aggregate([])
     return list(zip(*(rows[name].to_pylist() for name in names), strict=True))
 
 
-def _shown(counts: pa.Table) -> Any:  # noqa: ANN401 - an Arrow array of booleans
+def _shown(counts: pa.Table, depth: int) -> pa.Array:
     """Which rows the page shows: of a large table, a small part."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -223,25 +219,31 @@ def _shown(counts: pa.Table) -> Any:  # noqa: ANN401 - an Arrow array of boolean
     def every(*names: str) -> Any:  # noqa: ANN401
         return _and(*(pc.equal(counts[name], ALL) for name in names))
 
+    anywhere = every("channel", "media")
     place = pc.or_(every("channel"), every("media"))
-    unsplit = every("experience", "touchpoint", "sentiment")
     # Split by two things at once is more than a table of the page can say.
-    simple = pc.or_(every("experience"), every("touchpoint"))
-    series = _and(unsplit, pc.is_in(counts["metric"], value_set=pa.array(SERIES)))
-    # The sentences tell where a bad week came from, over everything organic.
-    told = _and(
-        pc.equal(counts["metric"], "bad"),
-        pc.equal(counts["promotion"], "organic"),
-        every("language", "channel", "media", "experience"),
+    simple = _and(
+        pc.or_(every("experience"), every("touchpoint")),
+        pc.or_(every("touchpoint"), pc.equal(counts["metric"], "bad")),
     )
-    when = pc.or_(pc.or_(every("window"), series), told)
+    everywhere = _and(every("language"), anywhere)
+    among = pc.or_(every("language"), anywhere) if depth == 2 else place
+    series = _and(
+        every("experience", "touchpoint", "sentiment"),
+        pc.is_in(counts["metric"], value_set=pa.array(SERIES)),
+    )
+    lean = pc.or_(series, pc.equal(counts["promotion"], "organic"))
+    whole = _and(everywhere, every("sentiment"), lean if depth == 0 else place)
+    dated = whole if depth < 2 else pc.or_(whole, _and(series, among))
+    when = pc.or_(every("window"), dated)
     zero = _and(
         pc.equal(counts["n"], 0),
         pc.equal(pc.fill_null(counts["raw"], 0), 0),
         pc.is_null(counts["estimate"]),
         pc.invert(every("window")),
     )
-    return _and(place, simple, when, pc.invert(pc.fill_null(zero, False)))
+    shown = _and(place, simple, when, pc.invert(pc.fill_null(zero, False)))
+    return pa.array(shown.combine_chunks() if isinstance(shown, pa.ChunkedArray) else shown)
 
 
 def _and(*masks: Any) -> Any:  # noqa: ANN401 - Arrow arrays of booleans
@@ -250,25 +252,11 @@ def _and(*masks: Any) -> Any:  # noqa: ANN401 - Arrow arrays of booleans
     return reduce(pc.and_, masks)
 
 
-def _row(cells: Mapping[str, Cell], windows: list[str]) -> list[list[float | None] | None]:
-    row = [_packed(cells.get(window)) for window in [ALL, *windows]]
-    row = [None if cell == [0, 0] else cell for cell in row]  # the script takes none for zero
-    while len(row) > 1 and row[-1] is None:
-        row.pop()
-    return row
-
-
-def _packed(cell: Cell | None) -> list[float | None] | None:
-    if cell is None:
+def _short(value: float | None, metric: str) -> float | None:
+    """As many digits as a reader can use; all that is written on the page is made from these."""
+    if value is None:
         return None
-    numbers = [cell.raw, cell.n]
-    if cell.estimate is not None:
-        numbers += [cell.estimate, cell.low, cell.high]
-    return [None if value is None else _short(value) for value in numbers]
-
-
-def _short(value: float) -> float:
-    return int(value) if float(value).is_integer() else round(value, 6)
+    return round(value, 4 if metric in _FRACTIONS else 2 if abs(value) < 100 else 0)
 
 
 def _known(value: float | None) -> float | None:

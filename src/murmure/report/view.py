@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from murmure.report import periods, runs, safe, story
+from murmure.report import alerts, crowd, packing, periods, runs, safe, story
+from murmure.report.crowd import Crowd
+from murmure.report.deciding import pieces
 from murmure.report.examples import Example
-from murmure.report.slices import ALL, KIND, Cell, Slice, Slices
+from murmure.report.slices import ALL, KIND, SERIES, Cell, Slice, Slices
 from murmure.report.words import Words
 from murmure.schema import LABELS, TAGS
 
@@ -47,10 +49,10 @@ class Column:
 COLUMNS = (
     Column(id="influence", metric="influence", promotion="organic", form="signed",
            about="influence", group="think"),
-    Column(id="advocates", metric="advocates", promotion="organic", form="count",
-           about="advocates", group="think", tone="positive"),
     Column(id="detractors", metric="detractors", promotion="organic", form="count",
            about="detractors", group="think", tone="negative"),
+    Column(id="advocates", metric="advocates", promotion="organic", form="count",
+           about="advocates", group="think", tone="positive"),
     Column(id="voices_organic", metric="voices", promotion="organic", form="count",
            about="voices", group="who", tone="organic"),
     Column(id="voices_sponsored", metric="voices", promotion="sponsored", form="count",
@@ -77,23 +79,22 @@ class View:
         words: of the page's language.
         quality: of the runs.
         posts: the examples.
+        brands: those of this page, most organic voices first; "all" alone without a catalogue.
+        crowd: the accounts behind each brand's posts.
     """
 
     slices: Slices
     words: Words
     quality: runs.Quality
     posts: Sequence[Example]
-
-    @cached_property
-    def brands(self) -> list[str]:
-        """Brands, most organic voices first; "all" alone without a catalogue."""
-        return self.slices.brands()
+    brands: Sequence[str]
+    crowd: Mapping[str, Crowd]
 
     @cached_property
     def entities(self) -> list[str]:
         """Brands, then "all" where there are several to put together."""
         brands = self.brands
-        return brands if brands == [ALL] else [*brands, ALL]
+        return list(brands) if list(brands) == [ALL] else [*brands, ALL]
 
     @cached_property
     def languages(self) -> list[str]:
@@ -122,7 +123,7 @@ class View:
 
     def title(self) -> str:
         """The heading, from the brands' names."""
-        brands = self.brands
+        brands = self.slices.brands()
         if brands == [ALL]:
             return self.words("head.title_none")
         if len(brands) > _NAMED_IN_TITLE:
@@ -197,6 +198,7 @@ class View:
                 for place in places
             ],
             "periods": [[period.short, period.long] for period in axis],
+            "window": axis[0].kind if axis else "",
             "columns": [
                 {
                     "id": column.id,
@@ -207,26 +209,67 @@ class View:
                 }
                 for column in COLUMNS
             ],
-            "touchpoints": [
-                [label, words.name("touchpoint", label)]
-                for label in LABELS["touchpoint"]
-                if label != "none"
-            ],
+            "touchpoints": self.touchpoints(),
             "few": story.FEW_VOICES,
             "panels": PANELS,
             "shown": SHOWN,
             "corrected": self.slices.corrected,
             "words": {
-                name: words.table[name] for name in ("chart", "table", "filter", "section", "head")
+                name: words.table[name]
+                for name in ("chart", "table", "filter", "section", "head", "crowd")
             }
             | {"trend": self.trend()},
-            "cells": self.slices.packed(
-                entities=entities,
-                languages=languages,
-                places=places,
-                windows=[period.window for period in axis],
-            ),
+            "series": SERIES,
+            "depth": self.slices.depth,
         }
+
+    def cells(self) -> str:
+        """The numbers that the script is given, compressed."""
+        packed = packing.pack(
+            self.slices,
+            entities=self.entities,
+            languages=self.languages,
+            places=self.places,
+            windows=[period.window for period in self.axis],
+        )
+        return packing.compress(packed)
+
+    def notices(self) -> list[str]:
+        """What the reader is to know of all numbers."""
+        if not self.slices.corrected:
+            return [self.words("head.raw_notice")]
+        told = self.slices.told
+        level = self.words.percent(float(told.get("level", 0.95)))
+        notices = [self.words("head.corrected_notice", level=level)]
+        if told.get("drifts"):
+            notices.append(self.words("head.drift_notice"))
+        if told.get("audited"):
+            notices.append(self.words("head.audited_notice", n=self.words.number(told["audited"])))
+        return notices
+
+    def alerts(self) -> list[alerts.Alert]:
+        """The alerts of the page's brands, the latest first."""
+        return alerts.find(self.slices, brands=self.brands, axis=self.axis, words=self.words)
+
+    def no_alert(self) -> str:
+        """What is said where there is none."""
+        watched = alerts.watched(self.slices, brands=self.brands, axis=self.axis)
+        return alerts.none_told(watched=watched, words=self.words)
+
+    def stories(self) -> list[story.Story]:
+        """The sentences of the brands that come first."""
+        return story.tell(
+            self.slices,
+            brands=self.brands[:PANELS],
+            axis=self.axis,
+            words=self.words,
+            crowd=self.crowd,
+        )
+
+    def crowds(self) -> list[tuple[str, str]]:
+        """Who half of each brand's posts come from."""
+        told = [(entity, crowd.tell(self.crowd.get(entity), self.words)) for entity in self.brands]
+        return [(self.entity_name(entity), sentence) for entity, sentence in told if sentence]
 
     def options(self) -> list[dict[str, Any]]:
         """The places to choose from: each kind of media as a group that begins with itself."""
@@ -244,6 +287,11 @@ class View:
             found[-1]["options"].append(option)
         return found
 
+    def touchpoints(self) -> list[tuple[str, str]]:
+        """What an experience can be about: labels and their words."""
+        labels = [label for label in LABELS["touchpoint"] if label != "none"]
+        return [(label, self.words.name("touchpoint", label)) for label in labels]
+
     def examples(self) -> list[dict[str, Any]]:
         """The examples with what stands under them."""
         return [self._example(post) for post in self.posts]
@@ -255,8 +303,12 @@ class View:
         else:
             author = post.author or words("example.person", n=words.number(post.person))
         kind = KIND + self.slices.media.get(post.channel, "")
+        windows = [period.window for period in self.axis]
+        window = periods.window_of(post.time, self.axis[0].kind) if post.time and windows else ""
         return {
             "post": post,
+            "pieces": pieces(post.text, post.marks),
+            "period": _index(windows, window),
             "brand": self.brands.index(post.entity),
             "language": _index(self.languages, post.language),
             "place": _index(places, post.channel),
@@ -312,13 +364,38 @@ class View:
             for tag in TAGS
         ]
 
+    def reservations(self) -> list[tuple[bool, str]]:
+        """What is known of the model's errors on these very posts; whether each is a warning."""
+        words, told = self.words, self.slices.told
+        found: list[tuple[bool, str]] = []
+        drifts = [
+            words(
+                "quality.drift_of",
+                tag=words.name("tag", drift["tag"]),
+                language=words.name("language", drift["language"]),
+                percent=words.percent(drift["distance"]),
+                posts=words.count("posts", drift["posts"]),
+            )
+            for drift in told.get("drifts", ())
+        ]
+        if drifts:
+            found.append((True, words("quality.drift", drifts=words.join(drifts))))
+        if "drifts" in told and not found:
+            found.append((False, words("quality.no_drift")))
+        audited = told.get("audited")
+        if audited:
+            found.append((False, words("quality.audited", n=words.number(audited))))
+        elif self.slices.corrected:
+            found.append((False, words("quality.not_audited")))
+        return found
+
 
 def figure(cell: Cell | None, form: str, words: Words) -> dict[str, str]:
     """A number, its interval and what a hover tells, in words; the script writes the same.
 
     Example:
         >>> figure(Cell(64.0, 90, 60.2, 49.0, 81.4), "count", Words.load("en"))
-        {'value': '60', 'interval': '[49–81]', 'hint': 'estimate 60 · raw 64 · n 90'}
+        {'value': '60', 'interval': '[49–81]', 'hint': 'estimate 60 [49–81] · raw 64 · n 90'}
         >>> figure(None, "count", Words.load("en"))
         {'value': '–', 'interval': '', 'hint': ''}
     """
@@ -327,13 +404,14 @@ def figure(cell: Cell | None, form: str, words: Words) -> dict[str, str]:
     write = {"signed": words.signed, "percent": words.percent}.get(form, words.number)
     interval, told = "", []
     if cell.low is not None and cell.high is not None:
-        ends = {"low": write(cell.low), "high": write(cell.high)}
+        low = words.number(100 * cell.low) if form == "percent" else write(cell.low)
+        ends = {"low": low, "high": write(cell.high)}
         span = (
             words("chart.from_to", **ends) if form == "signed" else f"{ends['low']}–{ends['high']}"
         )
         interval = f"[{span}]"
     if cell.estimate is not None:
-        told.append(f"{words('chart.estimate')} {write(cell.estimate)}")
+        told.append(f"{words('chart.estimate')} {write(cell.estimate)} {interval}".rstrip())
     if cell.raw is not None:
         told.append(f"{words('chart.raw')} {write(cell.raw)}")
     told.append(f"{words('chart.n')} {words.number(cell.n)}")
