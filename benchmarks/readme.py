@@ -13,12 +13,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks import arithmetic, growth
+from benchmarks.peers.tables import section
 from murmure.schema import TAGS
 from murmure.tagging.folder import installed_models
 from murmure.training.evaluation import evaluate
 
 ROOT = Path(__file__).parent.parent
-_PLACE = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
+_RESULTS = ROOT / "benchmarks" / "results"
+#: What the section on peers is made of, as far as it was measured.
+_PEERS = ("peers-speed-corpora", "peers-quality-corpora")
 
 
 def figures(metrics: Mapping[str, Mapping[str, Any]], samples: Mapping[str, Any]) -> str:
@@ -85,6 +91,33 @@ def speed(measured: Mapping[str, Any]) -> str:
     )
 
 
+def peers() -> str:
+    """Set murmure beside its peers, and tell what its own time goes into and how it grows."""
+    compared = [_read(name) for name in _PEERS]
+    parts = [section(*compared)]
+    told = ((_read("arithmetic"), arithmetic.tell), (_read("growth"), growth.tell))
+    parts += [tell(result) + "\n" for result, tell in told if result is not None]
+    return "\n".join(parts)
+
+
+def _read(name: str) -> Any:  # noqa: ANN401 - as the benchmark wrote it
+    file = _RESULTS / f"{name}.json"
+    return json.loads(file.read_text("utf-8")) if file.exists() else None
+
+
+def fill(text: str, name: str, content: str) -> str:
+    r"""Put something between two marks, where a text has them.
+
+    Example:
+        >>> fill("<!-- it -->\nold\n<!-- /it -->", "it", "new\n")
+        '<!-- it -->\nnew\n<!-- /it -->'
+        >>> fill("no marks", "it", "new")
+        'no marks'
+    """
+    place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    return place.sub(lambda match: match[1] + content + match[2], text)
+
+
 def main() -> None:
     """Write the figures, or tell whether they are those of the shipped model."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -98,9 +131,9 @@ def main() -> None:
         samples[name] = evaluate([data / "posts.jsonl"], model=name, labels=data / "labels.csv")
     file = ROOT / "README.md"
     before = file.read_text("utf-8")
-    measured = json.loads((ROOT / "benchmarks/results/tagging-corpora.json").read_text("utf-8"))
-    table = figures(metrics, samples) + "\n" + speed(measured)
-    after = _PLACE.sub(lambda match: match[1] + table + match[2], before)
+    measured = json.loads((_RESULTS / "tagging-corpora.json").read_text("utf-8"))
+    after = fill(before, "figures", figures(metrics, samples) + "\n" + speed(measured))
+    after = fill(after, "peers", peers())
     if wanted.check:
         sys.exit(before != after)
     file.write_text(after, "utf-8")
