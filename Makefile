@@ -28,6 +28,10 @@ lint: $(VENV)/dev ## check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+.PHONY: docs
+docs: $(VENV)/dev ## build the documentation as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 .PHONY: constraints
 constraints: ## renew constraints.txt with the newest versions that fit
 	rm -rf $(VENV)-new

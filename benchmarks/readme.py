@@ -53,6 +53,13 @@ def figures(metrics: Mapping[str, Mapping[str, Any]], samples: Mapping[str, Any]
     random = metrics[first]["cross_fitted_source"]["sentiment"]["posts"]
     praise = metrics[first]["sponsored"]["organic_praise"]
     shared = metrics[first]["cross_fitted"]["experience"]["labels"]["shared"]["f1"]
+    students = "".join(
+        f" `{name}` learnt from another model, so that it is measured on the "
+        f"{found['cross_fitted']['sentiment']['posts']:,} posts alone that neither was trained on, "
+        f"{found['cross_fitted_source']['sentiment']['posts']:,} of them drawn at random."
+        for name, found in metrics.items()
+        if found["cross_fitted"]["sentiment"]["posts"] != posts
+    )
     cards = " and ".join(
         f"[`models/{name}/README.md`](models/{name}/README.md)" for name in metrics
     )
@@ -62,10 +69,10 @@ def figures(metrics: Mapping[str, Mapping[str, Any]], samples: Mapping[str, Any]
         f"interval; then over the {random:,} of them that were drawn at random within their "
         f"source; then over the {samples[first]['rows']['tagged']} posts of `data/sample`, written "
         "for this project and never trained on, with `murmure evaluate data/sample/posts.jsonl "
-        "--labels data/sample/labels.csv --model NAME`. Second-hand experiences are rare and hard "
-        f"(`shared`: F1 {shared:.2f} with `{first}`). Customers who praise with no sign of an "
-        f"interest are called sponsored in {praise['called_sponsored']:.1%} of cases. All "
-        f"figures, by label and source, are in {cards}.",
+        f"--labels data/sample/labels.csv --model NAME`.{students} Second-hand experiences are "
+        f"rare and hard (`shared`: F1 {shared:.2f} with `{first}`). Customers who praise with no "
+        f"sign of an interest are called sponsored in {praise['called_sponsored']:.1%} of cases. "
+        f"All figures, by label and source, are in {cards}.",
         "",
     ]
     return "\n".join(lines)

@@ -6,7 +6,8 @@ A process of its own tags the files. It is killed with SIGKILL: at a failpoint (
 a part half written, written but not in its place, in its place but not in the manifest, its
 rejects half written), or from outside once new rows are on the disk. Then it is started again.
 Whenever a run comes to its end, its folder must be, byte for byte, that of a run that nobody
-interrupted, and a new run is begun until the kills are done. Linux.
+interrupted, and a new run is begun until the kills are done. Most of a short run's time would go
+into imports and the model: one process loads them, and each run is a fork of it. Linux.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -32,25 +34,45 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.hostile import MAX_TEXT, POISON, Expected, write_posts
 from benchmarks.measuring import machine, versions
 from murmure.batch import verify
-from murmure.batch.failpoints import VARIABLE
 from murmure.batch.worker import ColumnPredictor, Columns, load_predictor
 
 _ROOT = Path(__file__).parent.parent
 FAILPOINTS = ("mid-part", "before-rename", "before-manifest", "mid-reject")
 _OUTSIDE = "outside"
 _SEED = 20261122
-_TOO_LONG = 600.0
+_TOO_LONG = 1200.0
 
-_CHILD = """
-import json, sys
+# Reads one run's options a line, and tells the process id of its fork, then how that ended.
+_STARTER = """
+import json, os, sys, traceback
 sys.path[:0] = {path!r}
 from importlib import import_module
-from murmure.batch import tag_file
+import duckdb, pyarrow.csv, pyarrow.parquet
+from murmure.batch import failpoints, tag_file
 
-options = json.loads(sys.argv[1])
-module, name = options.pop("load").split(":")
+module, name = {load!r}.split(":")
 load = getattr(import_module(module), name)
-tag_file(options.pop("sources"), options.pop("out"), load_predictor=load, **options)
+loaded = load({model!r}, None)
+
+def load_here(model, catalog):
+    return loaded
+
+def work(failpoint, sources, out, jobs, **options):
+    failpoints._WANTED = failpoint
+    here = load_here if jobs == 1 else load  # worker processes load it themselves
+    tag_file(sources, out, jobs=jobs, load_predictor=here, **options)
+
+for line in sys.stdin:
+    process = os.fork()
+    if not process:
+        try:
+            work(**json.loads(line))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    print(process, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
 """
 
 
@@ -77,6 +99,50 @@ def load_poisonable(model: str, catalog: Path | None) -> Poisonable:
     return Poisonable(load_predictor(model, catalog))
 
 
+class Starter:
+    """Starts processes that tag, one at a time.
+
+    Args:
+        load: `module:function` that makes the predictor.
+        model: its argument.
+    """
+
+    def __init__(self, *, load: str, model: str) -> None:
+        path = [str(_ROOT), *filter(None, sys.path)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _STARTER.format(path=path, load=load, model=model)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,  # nothing that `has_ended` looks for waits here
+        )
+
+    def start(self, **options: Any) -> int:  # noqa: ANN401 - those of `tag_file`
+        """Starts a process, and gives its id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(options).encode() + b"\n")
+        return self._number()
+
+    def has_ended(self, *, within: float = 0.0) -> bool:
+        """Whether the process has ended, or does so within so many seconds."""
+        assert self._process.stdout is not None
+        return bool(select.select([self._process.stdout], [], [], within)[0])
+
+    def end(self) -> int:
+        """Waits for the process, and gives its exit code."""
+        assert self.has_ended(within=_TOO_LONG), "a run does not come to its end"
+        code = self._number()
+        assert code in {0, -signal.SIGKILL}, f"a run ended with code {code}"
+        return code
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.communicate()
+
+    def _number(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline() or 1)
+
+
 class Torture:
     """Kills runs over the same files.
 
@@ -95,13 +161,13 @@ class Torture:
         self._expected = expected
         self._options: dict[str, Any] = {
             "sources": [str(source) for source in expected.sources],
-            "load": load,
             "model": model,
             "part_rows": part_rows,
             "chunk_rows": max(1, part_rows // 3),
             "max_text": MAX_TEXT,
         }
         self._chance = random.Random(_SEED)
+        self._starter = Starter(load=load, model=model)
         self.kills: Counter[str] = Counter()
         self.finished = 0
         self.lost = self.doubled = self.changed = 0
@@ -123,12 +189,15 @@ class Torture:
                 yield self.kills.total()
             else:
                 self._check(out)
-        self._end(self._start(out))
+        self._start(out)
+        self._starter.end()
         self._check(out)
+        self._starter.close()
 
     def _uninterrupted(self) -> Mapping[str, bytes]:
         out = self._folder / "whole"
-        self._end(self._start(out))
+        self._start(out)
+        self._starter.end()
         ids, rejects = _written(out)
         self._compare(ids, self._expected.ids, "ids in the parts")
         self._compare(rejects, self._expected.rejects, "sources and lines in the rejects")
@@ -145,34 +214,24 @@ class Torture:
         assert not more, f"too many {what}: {list(more)[:5]}"
         assert list(found) == list(expected), f"{what} in another order"
 
-    def _start(self, out: Path, failpoint: str | None = None) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, VARIABLE: failpoint} if failpoint else {**os.environ}
-        path = [str(_ROOT), *filter(None, sys.path)]
-        options = {**self._options, "out": str(out), "jobs": self._chance.choice((1, 2))}
-        return subprocess.Popen(
-            [sys.executable, "-c", _CHILD.format(path=path), json.dumps(options)],
-            env=environment,
-            stderr=subprocess.PIPE,
-        )
-
-    @staticmethod
-    def _end(process: subprocess.Popen[bytes]) -> int:
-        _, errors = process.communicate(timeout=_TOO_LONG)
-        assert process.returncode in {0, -signal.SIGKILL}, errors.decode()
-        return process.returncode
+    def _start(self, out: Path, failpoint: str | None = None) -> int:
+        # Workers have to load the model each: one run in five has them.
+        jobs = self._chance.choice((1, 1, 1, 1, 2))
+        return self._starter.start(failpoint=failpoint, out=str(out), jobs=jobs, **self._options)
 
     def _kill_once(self, out: Path, way: str) -> bool:
         """Starts a run and kills it; tells whether it was killed before it came to its end."""
         before = _parts(out)
         if way == _OUTSIDE:
             process = self._start(out)
-            while process.poll() is None and not _parts(out) - before:
+            while not self._starter.has_ended() and not _parts(out) - before:
                 time.sleep(0.005)
             time.sleep(self._chance.random() * 0.2)
-            process.kill()
+            if not self._starter.has_ended():
+                os.kill(process, signal.SIGKILL)
         else:
-            process = self._start(out, f"{way}:{self._chance.randint(1, 4)}")
-        return self._end(process) != 0
+            self._start(out, f"{way}:{self._chance.randint(1, 4)}")
+        return self._starter.end() != 0
 
     def _check(self, out: Path) -> None:
         found = _contents(out)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from murmure.text import normalize, normalize_all
+from murmure.text import normalize, normalize_all, normalize_lines
 
 # Pieces in which one rule might undo, or redo, what another did.
 PIECES = (
@@ -68,6 +68,12 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
 @given(st.lists(HOSTILE, max_size=6))
 def test_a_batch_is_normalised_as_its_posts_are_one_by_one(texts: list[str]) -> None:
     assert normalize_all(texts) == [normalize(text) for text in texts]
+
+
+@given(HOSTILE)
+def test_words_normalised_alone_are_the_words_of_the_normalised_text(text: str) -> None:
+    alone = normalize_lines("\n".join(text.split()))
+    assert alone.replace("\n", " ").split() == normalize(text).split()
 
 
 @given(HOSTILE)

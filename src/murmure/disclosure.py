@@ -5,8 +5,8 @@ commerciale », « produit offert », affiliate links, personal promo codes) is 
 `disclosure.toml`, where each names its source. Denials ("not sponsored"), lines that say where to
 ask (« Partenariats : adresse ») and institutional partners (« avec la mairie ») do not count.
 
-One compiled multi-pattern search reads every text; spaCy's Matcher is loaded for, and sees, only
-the surroundings of a word that some rule needs.
+One compiled multi-pattern search reads every new word, and every text that has a word which some
+rule needs; spaCy's Matcher is loaded for, and sees, only the surroundings of such words.
 
 What it cannot do: most promotion is not disclosed, so no disclosure does not mean no promotion.
 """
@@ -24,10 +24,13 @@ from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
 from ahocorasick_rs import AhoCorasick
+from numpy.typing import NDArray
 
 from murmure.disclosure_patterns import Line, Token, parse, parse_hashtag, parse_link, tokenize
 from murmure.folding import Alignment, fold, is_word
+from murmure.tokens import TokenMemory, cut, in_parts
 
 if TYPE_CHECKING:
     from spacy.matcher import Matcher
@@ -43,6 +46,7 @@ _WINDOW = 200
 # Words of one text that are weighed, and looked at; more are an attack, not a post.
 _MOST_HITS, _MOST = 100_000, 1000
 _LONGEST = 2000  # characters of a link
+_LONG = 4000  # texts of more characters are searched as they are, others word by word first
 #: How many tokens on either side of a disclosure an exception may begin or end.
 _REACH = 16
 _SPACE_BEFORE = re.compile(r"\s")
@@ -139,27 +143,53 @@ class _Rules:
         }
         self._vocab: Vocab | None = None
         self._matchers: dict[int, Matcher] = {}  # by the identity of their lines
+        self._needed = TokenMemory(self._are_needed, kind=np.dtype(np.bool_))
 
     def find_all(self, texts: Sequence[str]) -> list[list[Disclosure]]:
-        found: list[list[Disclosure]] = []
-        for text in texts:
+        found: list[list[Disclosure]] = [[] for _ in texts]
+        for position in self._worth_searching(texts):
+            text = texts[position]
             folded = fold(text)
             hits = self._search.find_matches_as_indexes(folded, overlapping=True)
-            candidates = (
-                list(islice(self._candidates(folded, hits[:_MOST_HITS]), _MOST)) if hits else []
-            )
-            found.append(self._look(text, candidates) if candidates else [])
+            candidates = list(islice(self._candidates(folded, hits[:_MOST_HITS]), _MOST))
+            if candidates:
+                found[position] = self._look(text, candidates)
         return found
+
+    def _worth_searching(self, texts: Sequence[str]) -> list[int]:
+        """Which texts hold a word that some rule needs, or are too long to be cut into words."""
+        worth = np.array([len(text) > _LONG for text in texts], np.bool_)
+        short = np.flatnonzero(~worth)
+        first = 0
+        for part in in_parts([texts[number] for number in short.tolist()]):
+            tokens = cut(part)
+            needed = np.flatnonzero(self._needed(tokens))
+            holding = np.searchsorted(tokens.text_ends, needed, side="right")
+            worth[short[first + holding]] = True
+            first += len(part)
+        return np.flatnonzero(worth).tolist()
+
+    def _are_needed(self, tokens: list[str]) -> NDArray[np.bool_]:
+        """Which tokens hold a word that some rule needs; no such word holds a blank."""
+        folded = fold("\n".join(tokens))
+        lengths = np.fromiter(map(len, folded.split("\n")), np.int64, len(tokens))
+        hits = self._search.find_matches_as_indexes(folded, overlapping=True)
+        starts = [
+            start
+            for word, start, end in hits
+            if word in self._partial or _is_whole(folded, start, end)
+        ]
+        needed = np.zeros(len(tokens), np.bool_)
+        ends = np.cumsum(lengths + 1)
+        needed[np.searchsorted(ends, np.array(starts, np.int64), side="right")] = True
+        return needed
 
     def _candidates(
         self, folded: str, hits: Iterable[tuple[int, int, int]]
     ) -> Iterator[tuple[int, int, int]]:
         """Line, start and end of each word that a line needs, with its other words near."""
         for word, start, end in hits:
-            whole = not (
-                (start > 0 and _continues(folded[start - 1], folded[start]))
-                or (end < len(folded) and _continues(folded[end - 1], folded[end]))
-            )
+            whole = _is_whole(folded, start, end)
             if not whole and word not in self._partial:
                 continue
             first, last = max(start - _WINDOW, 0), end + _WINDOW
@@ -194,7 +224,7 @@ class _Rules:
         self, tokens: list[Token], places: Iterable[tuple[int, int, int]]
     ) -> list[tuple[int, int, int]]:
         """Line, first and last token (exclusive) of where a match may lie, by line and place."""
-        starts = [token.start for token in tokens]
+        starts, norms = [token.start for token in tokens], [token.norm for token in tokens]
         spans: list[tuple[int, int, int]] = []
         for number, start, end in sorted(places):
             reach = self._lines[number].longest
@@ -203,11 +233,7 @@ class _Rules:
             if spans and spans[-1][0] == number and first < spans[-1][2]:
                 first = spans.pop()[1]
             spans.append((number, first, last))
-        return [
-            span
-            for span in spans
-            if self._lines[span[0]].may_match(token.norm for token in tokens[span[1] : span[2]])
-        ]
+        return [span for span in spans if self._lines[span[0]].may_match(norms[span[1] : span[2]])]
 
     def _match(
         self, text: str, tokens: list[Token], spans: list[tuple[int, int, int]]
@@ -273,6 +299,14 @@ def _merge(matches: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
             merged.append((start, end, line))
             longest = end - start
     return merged
+
+
+def _is_whole(folded: str, start: int, end: int) -> bool:
+    """Whether a place of a text begins and ends with its words."""
+    return not (
+        (start > 0 and _continues(folded[start - 1], folded[start]))
+        or (end < len(folded) and _continues(folded[end - 1], folded[end]))
+    )
 
 
 def _continues(character: str, following: str) -> bool:

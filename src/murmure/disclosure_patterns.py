@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, product
 from typing import Any, NamedTuple
 
@@ -54,15 +55,20 @@ class Token(NamedTuple):
 
 def tokenize(text: str, start: int, end: int) -> list[Token]:
     """The tokens of part of a text; the edges of the whole text count as ends of a line."""
-    tokens = []
-    for match in _TOKEN.finditer(text, start, end):
-        # Matchers take valid Unicode only.
-        written = "\n" if match.group()[-1] == "\n" else _SURROGATE.sub("\ufffd", match.group())
-        tokens.append(Token(match.start(), match.end(), written, fold(written) or written))
+    matches = _TOKEN.finditer(text, start, end)
+    tokens = [Token(*match.span(), *_read(match.group())) for match in matches]
     # The edges of the post are edges of a line; those of a window are not.
     first = [Token(0, 0, "\n", "\n")] if start == 0 else []
     last = [Token(end, end, "\n", "\n")] if end == len(text) else []
     return [*first, *tokens, *last]
+
+
+@lru_cache(maxsize=2048)
+def _read(token: str) -> tuple[str, str]:
+    """A token as the rules see it, and folded."""
+    # Matchers take valid Unicode only.
+    written = "\n" if token[-1] == "\n" else _SURROGATE.sub("\ufffd", token)
+    return written, fold(written) or written
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,13 @@ class Line:
     def may_match(self, norms: Iterable[str]) -> bool:
         """Whether tokens of these norms have all that one of the patterns needs."""
         found = set(norms)
-        return any(not any(found.isdisjoint(one) for one in needed) for needed in self.norms)
+        for needed in self.norms:
+            for one in needed:
+                if found.isdisjoint(one):
+                    break
+            else:
+                return True
+        return False
 
 
 def _needed_norms(pattern: _Pattern) -> Iterator[frozenset[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_a_word_that_only_the_teacher_speaks_of_is_learnt() -> None:
     labelled = csr_array(np.array([[1, 0, 0], [0, 1, 0]] * 20, np.float32))
     labels = np.array([0, 1] * 20, np.int8)
     lessons = csr_array(np.array([[0, 0, 1]] * 20, np.float32))
-    options = {
+    options: dict[str, Any] = {
         "count": 2,
         "weights": np.ones(40, np.float32),
         "regularization": 10.0,

@@ -150,6 +150,20 @@ def default_model() -> str:
     return next((name for name in _PREFERRED if name in installed), _PREFERRED[-1])
 
 
+def kind_of(model: str | Path) -> str | None:
+    """The kind of a model, by its manifest alone; None where none can be read.
+
+    Example:
+        >>> kind_of("fast"), kind_of("swift")
+        ('linear', None)
+    """
+    try:
+        kind = json.loads((_find(model) / MANIFEST).read_bytes())["kind"]
+    except (ModelError, OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(kind)
+
+
 def _find(model: str | Path | None) -> Path:
     if model is None:
         model = default_model()

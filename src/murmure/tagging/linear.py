@@ -6,8 +6,8 @@ that reads like praise; `models/fast/README.md` says how often.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.calibration import Calibration
 from murmure.tagging.folder import MANIFEST, ModelFolder
-from murmure.tagging.ngrams import NgramHasher, Ngrams, Unit
-from murmure.text import normalize_all
+from murmure.tagging.ngrams import NgramHasher, Ngrams, Reading, Spans, Unit
+from murmure.text import normalize_lines
+from murmure.tokens import TokenMemory, cut, in_parts
 
 WEIGHTS = "weights.safetensors"
 #: What a linear model reads of a post, in characters.
@@ -35,8 +36,12 @@ LANGUAGE_SIZES: Mapping[Unit, tuple[int, int]] = {"words": (1, 1), "characters":
 #: How many bits of a bucket the language table drops.
 LANGUAGE_SHIFT = 2
 
-# So many characters are hashed together: enough to amortise calls, few enough for the cache.
-_CHARACTERS_AT_ONCE = 100_000
+# The language's weights of an n-gram are one number, so that they are added up together: a lane of
+# this many bits for each label, its weight made positive, and one that counts. At most six n-grams
+# begin at one place.
+_LANE = np.uint64(11)
+_LANES = len(LABELS["language"]) + 1
+_MIDDLE = 128
 
 Floats = NDArray[np.float32]
 
@@ -50,7 +55,7 @@ def text_columns() -> dict[str, slice]:
     return columns
 
 
-def counts_toward(ngrams: Ngrams, sizes: Mapping[Unit, tuple[int, int]]) -> bool:
+def counts_toward(ngrams: Ngrams | Spans, sizes: Mapping[Unit, tuple[int, int]]) -> bool:
     """Tell whether n-grams of this kind are among those sizes."""
     shortest, longest = sizes[ngrams.unit]
     return shortest <= ngrams.size <= longest
@@ -85,6 +90,17 @@ class NgramTable:
         """Sum the rows of each text's n-grams: (texts, columns + 1)."""
         return _sum_rows(self.lookup[ngrams.buckets], ngrams.row_ends, self.rows)
 
+    def add_all(self, spans: Sequence[Spans], reading: Reading) -> Floats:
+        """Sum the rows of all n-grams of each text that was read: (texts, columns + 1)."""
+        indices = np.zeros((len(reading), len(spans)), np.int32)
+        for column, ngrams in enumerate(spans):
+            rows = self.lookup[ngrams.buckets]
+            rows *= ngrams.kept
+            indices[: len(rows), column] = rows
+        known = np.flatnonzero(indices)
+        ends = np.searchsorted(known, reading.breaks[1:] * len(spans)).astype(np.int32)
+        return _sum_rows(indices.ravel()[known], ends, self.rows)
+
 
 def _sum_rows(indices: NDArray[np.int32], row_ends: NDArray[np.int32], rows: Floats) -> Floats:
     starts = np.concatenate([np.zeros(1, np.int32), row_ends])
@@ -101,7 +117,8 @@ class LinearModel:
         hasher: what made the buckets.
         tables: the shared n-grams of the text tags, by unit.
         bias: float32 of shape (columns,).
-        language: float32 of shape (buckets, languages).
+        language: int8 of shape (buckets, languages).
+        language_scale: float32 of shape (languages,): what one of those is worth.
         language_bias: float32 of shape (languages,).
         disclosed: what a disclosure that the rules found adds to the logit of `sponsored`.
         calibration: turns logits into probabilities.
@@ -110,11 +127,35 @@ class LinearModel:
     hasher: NgramHasher
     tables: Mapping[Unit, NgramTable]
     bias: Floats
-    language: Floats
+    language: NDArray[np.int8]
+    language_scale: Floats
     language_bias: Floats
     disclosed: float
     calibration: Calibration
     reads: int = READS
+    _packed: NDArray[np.uint64] = field(init=False, repr=False)
+    _memory: TokenMemory = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Lays out what is looked up."""
+        object.__setattr__(self, "_packed", _pack(self.language))
+        object.__setattr__(self, "_memory", TokenMemory(self._work_out, kind=self._kind))
+
+    @property
+    def _kind(self) -> np.dtype[np.void]:
+        """What is remembered of a token: what it adds to a post's sums, and its outer words."""
+        width = (len(self.bias) + 1,)
+        return np.dtype(
+            [
+                ("words", np.float32, width),
+                ("characters", np.float32, width),
+                ("language", np.float32, (_LANES,)),
+                ("first", np.uint64),
+                ("last", np.uint64),
+                ("worded", np.bool_),
+            ],
+            align=True,
+        )
 
     @classmethod
     def load(cls, folder: ModelFolder) -> LinearModel:
@@ -161,7 +202,8 @@ class LinearModel:
                     for unit in UNITS
                 },
                 bias=tensors["bias"],
-                language=tensors["language.weights"] * tensors["language.scale"],
+                language=tensors["language.weights"],
+                language_scale=tensors["language.scale"],
                 language_bias=tensors["language.bias"],
                 disclosed=float(settings["disclosed"]),
                 calibration=calibration,
@@ -208,26 +250,64 @@ class LinearModel:
         return {"language": language, **logits}
 
     def _read(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
-        parts = [self._read_some(part) for part in _in_parts(texts, self.reads)]
-        if not parts:
+        cropped = [text[: self.reads] for text in texts]
+        parts = [self._read_some(part) for part in in_parts(cropped)]
+        if not texts:
             return np.zeros((0, len(self.bias)), np.float32), np.zeros((0, 4), np.float32)
         return np.concatenate([t for t, _ in parts]), np.concatenate([g for _, g in parts])
 
     def _read_some(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
-        count = len(texts)
-        sums = {unit: np.zeros((count, len(self.bias) + 1), np.float32) for unit in UNITS}
-        language = np.zeros((count, self.language.shape[1]), np.float32)
-        ngrams_read = np.zeros(count, np.int64)
-        for ngrams in self.hasher.transform(normalize_all(texts)):
-            if counts_toward(ngrams, TEXT_SIZES):
-                sums[ngrams.unit] += self.tables[ngrams.unit].add(ngrams)
+        tokens = cut(texts)
+        known = self._memory(tokens)
+        words, characters, language = (
+            _sum_segments(known[name], tokens.text_ends)
+            for name in ("words", "characters", "language")
+        )
+        words += self._pairs(known, tokens.text_ends)
+        table = self.bias + _normed(words) + _normed(characters)
+        length = np.sqrt(np.maximum(language[:, -1:], 1))
+        spoken = language[:, :-1] * self.language_scale / length + self.language_bias
+        return np.asarray(table), np.asarray(spoken, np.float32)
+
+    def _work_out(self, tokens: list[str]) -> NDArray[np.void]:
+        """What each of some raw tokens adds to the sums of a post that holds it."""
+        reading = self.hasher.read(normalize_lines("\n".join(tokens)))
+        spans = list(reading.spans())
+        found = np.zeros(len(tokens), self._kind)
+        for unit in UNITS:
+            counted = [one for one in spans if one.unit == unit and counts_toward(one, TEXT_SIZES)]
+            found[unit] = self.tables[unit].add_all(counted, reading)
+        found["language"] = self._language(spans, reading)
+        found["first"], found["last"], found["worded"] = reading.outer_words()
+        return found
+
+    def _language(self, spans: Sequence[Spans], reading: Reading) -> NDArray[np.int64]:
+        """Sum the language's weights of each text that was read, and count its n-grams."""
+        packed = np.zeros(len(reading), np.uint64)
+        for ngrams in spans:
             if counts_toward(ngrams, LANGUAGE_SIZES):
-                buckets = ngrams.buckets >> LANGUAGE_SHIFT
-                language += _sum_rows(buckets, ngrams.row_ends, self.language)
-                ngrams_read += np.diff(ngrams.row_ends, prepend=0)
-        table = self.bias + sum(_normed(sums[unit]) for unit in UNITS)
-        length = np.sqrt(np.maximum(ngrams_read, 1)).astype(np.float32)
-        return np.asarray(table), language / length[:, None] + self.language_bias
+                weights = self._packed[ngrams.buckets >> LANGUAGE_SHIFT]
+                weights *= ngrams.kept
+                packed[: len(weights)] += weights
+        lanes = [packed >> _LANE * np.uint64(lane) for lane in range(_LANES)]
+        mask = (np.uint64(1) << _LANE) - np.uint64(1)
+        sums = np.stack(
+            [np.add.reduceat(lane & mask, reading.breaks[:-1]) for lane in lanes], axis=1
+        ).astype(np.int64)
+        sums[:, :-1] -= _MIDDLE * sums[:, -1:]
+        return sums
+
+    def _pairs(self, known: NDArray[np.void], text_ends: NDArray[np.int64]) -> Floats:
+        """Sum the rows of the pairs of words that two tokens of a text make together."""
+        worded = np.flatnonzero(known["worded"])
+        ends = np.searchsorted(worded, text_ends)
+        # Each token with a word, but for the last of its text, makes a pair with the next such.
+        first = np.ones(len(worded), np.bool_)
+        first[ends[ends > 0] - 1] = False
+        pairs = np.flatnonzero(first)
+        one, other = known["last"][worded[pairs]], known["first"][worded[pairs + 1]]
+        row_ends = np.searchsorted(pairs, ends).astype(np.int32)
+        return self.tables["words"].add(Ngrams("words", 2, self.hasher.join(one, other), row_ends))
 
 
 def _calibration(folder: ModelFolder) -> Calibration:
@@ -243,14 +323,16 @@ def _normed(sums: Floats) -> Floats:
     return np.asarray(sums[:, :-1] / norm)
 
 
-def _in_parts(texts: Sequence[str], reads: int) -> Iterator[list[str]]:
-    part: list[str] = []
-    characters = 0
-    for text in texts:
-        part.append(text[:reads])
-        characters += len(part[-1])
-        if characters >= _CHARACTERS_AT_ONCE:
-            yield part
-            part, characters = [], 0
-    if part:
-        yield part
+def _sum_segments(rows: Floats, ends: NDArray[np.int64]) -> Floats:
+    """Sum the rows up to each end, from the end before."""
+    every = np.arange(len(rows), dtype=np.int32)
+    return _sum_rows(every, ends.astype(np.int32), np.ascontiguousarray(rows))
+
+
+def _pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
+    """Put each row of language weights into one number, a lane each, and a 1 into the last."""
+    packed = np.full(len(weights), 1 << int(_LANE) * (_LANES - 1), np.uint64)
+    for lane in range(_LANES - 1):
+        lifted = (weights[:, lane].astype(np.int16) + _MIDDLE).astype(np.uint64)
+        packed |= lifted << _LANE * np.uint64(lane)
+    return packed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def _rows(summary: RunSummary) -> dict[str, int]:
 
 def _read(run: Path, labels: Path | None) -> pa.Table:
     """Give the tagged posts, with their true labels in columns named `input_TAG`."""
-    posts = duckdb.read_parquet(str(run / "part-*.parquet"))
+    posts = duckdb.read_parquet(f"{escape(str(run))}/part-*.parquet", hive_partitioning=False)
     if labels is None:
         return posts.to_arrow_table()
     if not labels.is_file():
@@ -119,7 +120,7 @@ def _read(run: Path, labels: Path | None) -> pa.Table:
             # Left to itself, DuckDB would take yes and no for truth values.
             apart = duckdb.read_csv(str(labels), all_varchar=True)
         elif labels.suffix == ".parquet":
-            apart = duckdb.read_parquet(str(labels))
+            apart = duckdb.read_parquet(escape(str(labels)))
         else:
             apart = duckdb.read_json(str(labels))
     except duckdb.Error as error:

@@ -169,7 +169,6 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     output.mkdir(parents=True, exist_ok=True)
     rows = material.trainable & ~material.corpora.validation
     _save_weights(output / WEIGHTS, material, rows, vocabulary, settings, language)
-    figures.save_calibration(output / "calibration.parquet", measured, probabilities)
     manifest: dict[str, Any] = {
         "name": output.name,
         "kind": "linear",
@@ -177,14 +176,36 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
         "calibration": calibration.to_json(),
         "thresholds": thresholds,
         "training": _describe(corpora, material, sets.texts, configuration),
-        "metrics": figures.cross_fitted(probabilities, measured, found)
-        | {"language": figures.language(language, hasher, sets)},
+        "metrics": {},
     }
     write_manifest(output, manifest)
-    manifest["metrics"]["validation"] = figures.validation(output, measured)
+    manifest["metrics"] = _measure(
+        output, measured, found, None if material.lessons else probabilities
+    ) | {"language": figures.language(language, hasher, sets)}
     (output / "README.md").write_text(card.render(manifest), "utf-8")
     write_manifest(output, manifest)
     return manifest
+
+
+def _measure(
+    output: Path, measured: Corpora, found: Mask, probabilities: Mapping[str, Floats] | None
+) -> dict[str, Any]:
+    """Measure the saved model, and keep what the counts need to know of its errors.
+
+    Args:
+        output: the model folder.
+        measured: the target's posts.
+        found: whether the rules found a disclosure in each.
+        probabilities: of each, out of fold; None for a model that was taught. Its teacher read the
+            labels of all posts that were trained on, and handed them down even to the models of
+            the folds; what neither saw are the validation posts, so that they alone tell.
+    """
+    validation = figures.validation(output, measured)
+    if probabilities is None:
+        found, measured = found[measured.validation], measured.take(measured.validation)
+        probabilities = figures.predict(output, measured.texts)
+    figures.save_calibration(output / figures.CALIBRATION, measured, probabilities)
+    return figures.cross_fitted(probabilities, measured, found) | {"validation": validation}
 
 
 def _gather(

@@ -198,7 +198,7 @@ def _names(tag: str, measured: Corpora) -> list[str | None]:
 def validation(folder: Path, measured: Corpora) -> dict[str, Any]:
     """Measure the saved model on the posts that it was not trained on."""
     posts = measured.take(measured.validation)
-    return measure(_predict(folder, posts.texts), posts.labels)
+    return measure(predict(folder, posts.texts), posts.labels)
 
 
 def validation_compared(
@@ -214,7 +214,7 @@ def validation_compared(
     held = measured.validation
     posts = measured.take(held)
     of_folds = {tag: table[held] for tag, table in probabilities.items()}
-    return comparing.compare(_predict(folder, posts.texts), of_folds, posts.labels)
+    return comparing.compare(predict(folder, posts.texts), of_folds, posts.labels)
 
 
 def external(
@@ -244,10 +244,10 @@ def external(
             raise ConfigurationError(
                 "corpora.external", given=name, expected=f"a corpus with validation posts: {known}"
             )
-        probabilities = _predict(folder, posts.texts)
+        probabilities = predict(folder, posts.texts)
         others = {
             ModelFolder.open(model).name: comparing.compare(
-                probabilities, _predict(model, posts.texts), posts.labels
+                probabilities, predict(model, posts.texts), posts.labels
             )
             for model in beside
         }
@@ -259,7 +259,8 @@ def external(
     return measured
 
 
-def _predict(model: str | Path, texts: Sequence[str]) -> Mapping[str, Floats]:
+def predict(model: str | Path, texts: Sequence[str]) -> Mapping[str, Floats]:
+    """Give a model's probabilities: per tag an array (n, labels)."""
     from murmure.tagging import Predictor
 
     return Predictor.from_pretrained(model).predict_columns(texts).probabilities
