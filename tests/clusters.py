@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parents[1]
 # Two cores start three of these: no more threads than they need, and no code made to run long.
 _JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:CICompilerCount=1"
-_SETTINGS = {
+#: What makes Spark small enough for tests.
+SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.extraJavaOptions": _JAVA,
     "spark.driver.host": "127.0.0.1",
@@ -63,7 +64,7 @@ def cluster() -> SparkSession:
     builder = SparkSession.builder.master("local-cluster[2,1,1024]").config(
         "spark.executorEnv.PYTHONPATH", path
     )
-    for name, value in _SETTINGS.items():
+    for name, value in SETTINGS.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")

@@ -17,8 +17,10 @@ from tests.batch.fakes import load_fake
 
 
 def tag(sources: Any, out: Path | str, **options: Any) -> RunSummary:
-    """`tag_file` in this process with the fake predictor."""
-    return tag_file(sources, out, **{"load_predictor": load_fake, "jobs": 1, **options})
+    """`tag_file` in this process with the fake predictor, whatever models are shipped."""
+    return tag_file(
+        sources, out, **{"model": "fake", "load_predictor": load_fake, "jobs": 1, **options}
+    )
 
 
 def tag_bytes(folder: Path, name: str, data: bytes, **options: Any) -> RunSummary:

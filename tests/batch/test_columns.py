@@ -47,6 +47,11 @@ def test_all_columns_of_a_run_have_different_names_whatever_the_case() -> None:
         (pa.null(), pa.timestamp("s"), pa.timestamp("s")),
         (pa.null(), pa.null(), pa.string()),
         (pa.dictionary(pa.int8(), pa.string()), pa.string(), pa.string()),
+        (
+            pa.dictionary(pa.int8(), pa.string()),
+            pa.dictionary(pa.int8(), pa.string()),
+            pa.dictionary(pa.int32(), pa.string()),
+        ),
         (pa.list_(pa.int8()), pa.list_(pa.int8()), pa.list_(pa.int8())),
     ],
     ids=str,

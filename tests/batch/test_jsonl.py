@@ -137,7 +137,9 @@ def test_declared_encoding_is_used(tmp_path: Path) -> None:
             b'{"text": "a"}\n' + b'{"text": "\xe9t\xe9"}\n' * 2,
             r"a\.jsonl, line 2: not UTF-8: byte 0xe9.*--encoding cp1252",
         ),
-        ("a.jsonl", GOOD.decode().encode("utf-16"), r"a\.jsonl: is UTF-16; add --encoding utf-16"),
+        ("a.jsonl", GOOD.decode().encode("utf-16"), r"a\.jsonl: is UTF-16; add --encoding utf-16$"),
+        ("a.jsonl", GOOD.decode().encode("utf-16-le"), "is UTF-16; add --encoding utf-16-le$"),
+        ("a.csv", b"\0i\0d\0,", "is UTF-16; add --encoding utf-16-be$"),
         (
             "a.jsonl",
             b"".join(b'{"text": "a", "k%d": 1}\n' % number for number in range(1001)),

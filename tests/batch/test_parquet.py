@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -40,9 +42,8 @@ def test_passed_through_columns_keep_their_types(tmp_path: Path) -> None:
     }
     tag(write(tmp_path, columns), tmp_path / "out")
     written = pq.ParquetFile(tmp_path / "out/part-00000.parquet").schema_arrow
-    for name in ("n", "price", "when", "tags", "user", "raw"):
+    for name in ("n", "price", "when", "tags", "user", "raw", "kind"):
         assert written.field(name).type == columns[name].type
-    assert written.field("kind").type == pa.string()
     assert written.field("input_language").type == pa.string()
 
 
@@ -94,7 +95,11 @@ def test_long_posts_come_in_short_chunks(tmp_path: Path) -> None:
 
 
 def test_same_rows_give_the_same_parts_whatever_the_row_groups(tmp_path: Path) -> None:
-    posts = {"text": [f"post {number}" for number in range(100)]}
+    kinds = pa.array([f"kind {number * 7 % 13}" for number in range(100)])
+    posts = {
+        "text": [f"post {number}" for number in range(100)],
+        "kind": kinds.dictionary_encode(),
+    }
     parts = []
     for group in (1, 7, 100):
         folder = tmp_path / str(group)
@@ -108,6 +113,37 @@ def test_same_rows_give_the_same_parts_whatever_the_row_groups(tmp_path: Path) -
         parts.append([part["sha256"] for part in manifest(folder / "out")["parts"]])
     assert len(parts[0]) == 3
     assert parts[0] == parts[1] == parts[2]
+    told = [row["kind"] for row in rows(tmp_path / "7/out")]
+    assert told == kinds.to_pylist()
+
+
+@pytest.mark.parametrize("part_format", ["parquet", "jsonl", "csv"])
+def test_categories_of_several_files_stay_what_they_stand_for(
+    part_format: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    kinds = [["u", None, "v", "=w"], ["z", "u", "u", None]]
+    for name, values in zip("ab", kinds, strict=True):
+        kind = pa.array(values).dictionary_encode()
+        ordered = pa.DictionaryArray.from_arrays(kind.indices, kind.dictionary, ordered=True)
+        columns = {"text": ["1", "", "2", "3"], "kind": kind, "rank": ordered}
+        pq.write_table(pa.table(columns), tmp_path / f"in/{name}.parquet")
+    tag(tmp_path / "in", tmp_path / "out", format=part_format)
+    part = tmp_path / f"out/part-00000.{part_format}"
+    expected = ["u", "v", "=w", "z", "u", None]
+    if part_format == "parquet":
+        table = pq.read_table(part)
+        assert table["kind"].to_pylist() == table["rank"].to_pylist() == expected
+        assert table.schema.field("rank").type == pa.dictionary(
+            pa.int32(), pa.string(), ordered=True
+        )
+    elif part_format == "jsonl":
+        told = [json.loads(line)["kind"] for line in part.read_text().splitlines()]
+        assert told == expected
+    else:
+        told = [row["kind"] for row in csv.DictReader(part.read_text().splitlines())]
+        assert told == ["u", "v", "'=w", "z", "u", ""]
+    assert tag(tmp_path / "out", tmp_path / "again").tagged == 6
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
 from murmure.batch import Progress, tag_file
+from murmure.batch import folder as folder_module
 from murmure.batch.files import locked
 from murmure.batch.rows import made_id
+from murmure.batch.values import BAD_ORDER, BAD_TIME
 from murmure.errors import InputError, ModelError, MurmureError, RunError, UsageError
 from murmure.schema import POST_COLUMNS, result_fields
-from tests.batch.fakes import DEADLY, POISON, load_fake
+from tests.batch.fakes import DEADLY, POISON, FakeColumns, FakePredictor, load_fake
 from tests.batch.runs import contents, manifest, rejects, rows, tag, tag_bytes, texts
 
 
@@ -86,6 +91,107 @@ def test_ids_given_twice_are_kept_and_reported(tmp_path: Path) -> None:
     assert summary.duplicate_ids == {"ids": 2, "rows": 5, "first": ["a", "b"]}
 
 
+@pytest.mark.parametrize("folder", ["run[1]", "id=7"])
+def test_ids_are_those_of_this_run_whatever_its_folder_is_called(
+    folder: str, tmp_path: Path
+) -> None:
+    tag(write(tmp_path / "b.jsonl", *({"id": "b", "text": "x"} for _ in "ab")), tmp_path / "run1")
+    source = write(tmp_path / "a.jsonl", *({"id": "a", "text": "x"} for _ in "abc"))
+    summary = tag(source, tmp_path / folder)
+    assert summary.duplicate_ids == {"ids": 1, "rows": 3, "first": ["a"]}
+
+
+def test_ids_that_cannot_be_compared_leave_a_run_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(9))
+    tag(source, tmp_path / "whole", part_rows=4)
+
+    def fail(*_: object) -> None:
+        raise duckdb.OutOfMemoryException("no room\nat all")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder_module, "_count_duplicates", fail)
+        with pytest.raises(RunError, match=r"\(no room\).*TMPDIR.*goes on"):
+            tag(source, tmp_path / "out", part_rows=4)
+    assert not manifest(tmp_path / "out")["complete"]
+    assert tag(source, tmp_path / "out", part_rows=4).resumed == 9
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_empty_file_among_others_is_told_and_costs_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "in/a.jsonl", *posts(3))
+    (tmp_path / "in/b.csv").write_text("")
+    (tmp_path / "in/c.jsonl.gz").write_bytes(gzip.compress(b""))
+    (tmp_path / "in/d.parquet").touch()
+    told: list[str] = []
+    summary = tag(tmp_path / "in", tmp_path / "out", notice=told.append)
+    assert summary.rows == 3
+    assert [line.rpartition("/")[2] for line in told] == [
+        f"{name}: is empty, so no post of it" for name in ("b.csv", "c.jsonl.gz", "d.parquet")
+    ]
+    inputs = manifest(tmp_path / "out")["inputs"]
+    assert [(one["source"], one["rows"]) for one in inputs] == [
+        ("a.jsonl", 3),
+        ("b.csv", 0),
+        ("c.jsonl.gz", 0),
+        ("d.parquet", 0),
+    ]
+    assert tag(tmp_path / "in", tmp_path / "out").already_done
+    (tmp_path / "in/a.jsonl").unlink()
+    with pytest.raises(InputError, match=r"b\.csv: is empty, as are all others"):
+        tag(tmp_path / "in", tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_dates_are_read_in_the_order_that_is_told_and_never_guessed(
+    name: str, tmp_path: Path
+) -> None:
+    times = ["12/03/2026 14:05", "2026-03-12T14:05", None, "31/12/2026", "soon"]
+    if name == "a.csv":
+        rows_in = "".join(f"p{n},x,{time or ''}\n" for n, time in enumerate(times))
+        (tmp_path / name).write_text(f"id,text,created_at\n{rows_in}")
+    else:
+        write(tmp_path / name, *({"text": "x", "created_at": time} for time in times))
+    noon = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
+    summary = tag(tmp_path / name, tmp_path / "out")
+    assert [row["created_at"] for row in rows(tmp_path / "out")] == [None, noon, None, None, None]
+    assert summary.warnings == {BAD_ORDER: 2, BAD_TIME: 1}
+    with pytest.raises(RunError, match=r"dates \(not given, now 'day-first'\)"):
+        tag(tmp_path / name, tmp_path / "out", dates="day-first")
+    summary = tag(tmp_path / name, tmp_path / "out", dates="day-first", overwrite=True)
+    last = datetime(2026, 12, 31, tzinfo=UTC)
+    assert [row["created_at"] for row in rows(tmp_path / "out")] == [noon, noon, None, last, None]
+    assert summary.warnings == {BAD_TIME: 1}
+    tag(tmp_path / name, tmp_path / "us", dates="month-first")
+    assert rows(tmp_path / "us")[0]["created_at"] == datetime(2026, 12, 3, 14, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("out", ["out", "-"])
+def test_dates_that_are_not_understood_are_told_once_before_anything_is_tagged(
+    out: str, tmp_path: Path
+) -> None:
+    dates = ["2026-03-12", "12/03/2026", "13/03/2026", "14/03/2026"]
+    posts = ({"text": f"post {day}", "created_at": day} for day in dates)
+    happened: list[str] = []
+
+    class Told(FakePredictor):
+        def predict_columns(self, texts: Sequence[str], /) -> FakeColumns:
+            happened.extend(texts)
+            return super().predict_columns(texts)
+
+    tag(
+        write(tmp_path / "a.jsonl", *posts),
+        out if out == "-" else tmp_path / out,
+        load_predictor=lambda *_: Told("told", "0" * 64),
+        chunk_rows=2,
+        notice=happened.append,
+        stdout=io.StringIO(),
+    )
+    [said] = [one for one in happened if "--dates day-first" in one]
+    assert happened.index(said) < happened.index("post 12/03/2026")
+
+
 def test_time_that_is_not_understood_is_empty_and_counted(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", {"text": "a", "created_at": "soon"}, {"text": "b"})
     summary = tag(source, tmp_path / "out")
@@ -103,6 +209,14 @@ def test_posts_that_break_the_tagger_cost_one_reject_each(jobs: int, tmp_path: P
     assert told == [(row + 1, f"p{row}", text) for row, text in odd.items()]
 
 
+def test_encoder_gets_chunks_that_several_workers_can_share(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(3))
+    for kind, rows_together in {"linear": 2_048, "encoder": 512}.items():
+        write(tmp_path / kind / "manifest.json", {"kind": kind})
+        tag(source, tmp_path / "out", model=tmp_path / kind, overwrite=True)
+        assert manifest(tmp_path / "out")["configuration"]["chunk_rows"] == rows_together
+
+
 def test_number_of_jobs_changes_nothing(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", *posts(60), "broken", *posts(60))
     for jobs in (1, 2):
@@ -114,6 +228,33 @@ def test_model_that_fails_on_everything_ends_the_run(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", *({"text": f"{POISON} {n}"} for n in range(100)))
     with pytest.raises(RunError, match=r"failed on all of 100 texts.*poison"):
         tag(source, tmp_path / "out", load_predictor=load_fake)
+
+
+def test_tagger_that_fails_on_all_of_a_few_posts_ends_the_run(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", {"text": POISON}, "broken", {"text": POISON})
+    with pytest.raises(RunError, match=r"failed on all 2 posts.*ValueError: poison"):
+        tag(source, tmp_path / "out")
+    assert not manifest(tmp_path / "out")["complete"]
+    with pytest.raises(RunError, match="failed on all 2 posts"):
+        stream(source, load_predictor=load_fake)
+
+
+def test_one_post_that_fails_may_be_all_there_is(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", {"text": POISON}, "broken")
+    assert tag(source, tmp_path / "out").rejected == 2
+
+
+def test_posts_that_fail_after_others_did_not_are_rejects(tmp_path: Path) -> None:
+    lines = [{"text": "a"}, {"text": "b"}, {"text": POISON}, {"text": POISON}]
+    source = write(tmp_path / "a.jsonl", *lines)
+
+    def stop(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tag(source, tmp_path / "out", part_rows=2, progress=stop)
+    summary = tag(source, tmp_path / "out", part_rows=2)
+    assert (summary.resumed, summary.tagged, summary.rejected) == (2, 2, 2)
 
 
 def test_one_poisonous_text_however_often_is_no_fault_of_the_model(tmp_path: Path) -> None:
@@ -136,7 +277,7 @@ def test_finished_run_is_done_and_not_touched(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "other"}, r"model \(base base-Non, now other other-No\)"),
+        ({"model": "other"}, r"model \(fake fake-Non, now other other-No\)"),
         ({"max_text": 5}, r"max_text \(1000000, now 5\)"),
         ({"part_rows": 5}, "part_rows"),
         ({"columns": "author=id"}, "columns"),
@@ -248,6 +389,8 @@ def test_full_disk_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.M
         ({"catalog": "none.toml"}, InputError, r"none\.toml"),
         ({"columns": "text=body"}, InputError, r"a\.jsonl: no column 'body'"),
         ({"encoding": "klingon"}, UsageError, "--encoding: no encoding is called 'klingon'"),
+        ({"out": "new.csv"}, UsageError, r"--format csv -o - > new\.csv"),
+        ({"dates": "french"}, UsageError, "--dates: expected day-first or month-first"),
         ({"jobs": 0}, UsageError, "--jobs"),
         ({"max_text": 0}, UsageError, "max_text"),
     ],
@@ -318,6 +461,7 @@ def test_files_are_streamed_to_standard_output_too(tmp_path: Path) -> None:
     ("data", "message"),
     [
         (b"", "standard input: is empty"),
+        (b"id,text\n1,a\n", "standard input, line 1: holds no JSON lines.*file by its name"),
         (b'{"body": "a"}\n', "standard input, line 1: no key 'text'.*--columns text=body"),
         ('{"text": "é"}\n'.encode("latin-1"), "standard input: not UTF-8.*--encoding"),
     ],

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from murmure.batch import tag_file
 from murmure.batch.spark import CORRUPT, Tagged, made_id, tag
 from murmure.errors import InputError, RunError, UsageError
 from murmure.schema import TAGS
+from murmure.tagging.folder import default_model
 from tests.batch.fakes import FakeColumns, FakePredictor
 from tests.clusters import cluster, needs_cluster
 
@@ -97,6 +99,37 @@ def test_the_rows_are_those_of_a_local_run(tmp_path: Path) -> None:
         {name: reject[name] for name in ("id", "author", "reason", "raw")}
         for reject in by_id(expected_rejects)
     ]
+
+
+WHO = ("Ma sœur", "J'", "My neighbour", "On dit que Brizelo", "The shop in Lyon", "Franchement, il")
+WHAT = ("a cassé", "adore", "returned", "vend", "waits for", "a reçu", "never got", "recommande")
+THING = ("la Torvella", "sa Brizelo", "the grinder", "le café en grains", "the parcel", "le moulin")
+MOOD = ("😡", "et c'est parfait.", "after two days, awful service", "", "#ad", "merci beaucoup !")
+
+
+def varied_posts(count: int) -> pa.Table:
+    texts = [" ".join(words) for words in product(WHO, WHAT, THING, MOOD)]
+    step = len(texts) // count
+    return pa.table({"id": [f"v{n:04d}" for n in range(count)], "text": texts[::step][:count]})
+
+
+@pytest.mark.skipif(default_model() != "base", reason="no model `base` is shipped")
+@needs_cluster
+def test_base_gives_the_labels_of_a_local_run(tmp_path: Path) -> None:
+    source = tmp_path / "posts.parquet"
+    pq.write_table(varied_posts(200), source)
+    frame = cluster().read.parquet(str(source)).repartition(2)
+    found, rejects = split(tag(frame, model="base"))
+    expected, _ = local_run(source, tmp_path / "run", model="base")
+    assert not rejects
+    names = ["id", *TAGS]
+    theirs, ours = (by_id(table.select(names).to_pylist()) for table in (found, expected))
+    assert [row["id"] for row in theirs] == [row["id"] for row in ours]
+    labels = [
+        (one[name], other[name]) for one, other in zip(theirs, ours, strict=True) for name in TAGS
+    ]
+    assert all(len({row[name] for row in ours}) > 1 for name in TAGS)
+    assert sum(one == other for one, other in labels) >= 0.999 * len(labels)
 
 
 @needs_cluster

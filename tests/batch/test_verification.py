@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from murmure.batch import verify
 from murmure.batch.files import locked
+from murmure.batch.manifest import read_manifest
 from murmure.errors import InputError, RunError
 from tests.batch.runs import tag
 
@@ -60,6 +62,7 @@ def edit_manifest(out: Path, old: str, new: str) -> None:
         (lambda out: (out / "part-9.parquet").touch(), "part-9.parquet: is not named"),
         (lambda out: edit_manifest(out, '"tagged": 9', '"tagged": 8'), "manifest.json: tagged"),
         (lambda out: edit_manifest(out, '"encoding": "utf-8"', '"encoding": "x"'), "configuration"),
+        (lambda out: edit_manifest(out, '"name": "fake"', '"name": "fare"'), "manifest.json: was"),
         (lambda out: (out.parent / "a.jsonl").write_text("{}"), "a.jsonl: was changed"),
     ],
 )
@@ -70,10 +73,33 @@ def test_what_is_wrong_is_named(damage: Callable[[Path], object], message: str, 
     assert any(message in fault for fault in found.faults), found.faults
 
 
+@settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_any_byte_that_is_changed_is_found(data: st.DataObject, out: Path) -> None:
+    file = data.draw(st.sampled_from(sorted(out.iterdir())))
+    whole = file.read_bytes()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    changed = bytearray(whole)
+    changed[place] ^= data.draw(st.integers(1, 255))
+    file.write_bytes(changed)
+    try:
+        found = verify(out)
+        assert not found.is_whole
+        assert any(file.name in fault for fault in found.faults), found.faults
+    except RunError as error:
+        assert "manifest.json" in str(error)
+    finally:
+        file.write_bytes(whole)
+    assert verify(out).is_whole
+
+
 def test_unfinished_run_is_not_whole(out: Path) -> None:
-    told = json.loads((out / "manifest.json").read_text())
-    told["complete"] = False
-    (out / "manifest.json").write_text(json.dumps(told))
+    manifest = read_manifest(out)
+    assert manifest is not None
+    manifest.complete = False
+    manifest.write(out)
     assert (verify(out).is_whole, verify(out).faults) == (False, ())
 
 

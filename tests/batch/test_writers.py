@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +134,15 @@ def test_values_of_any_type_become_cells() -> None:
             pa.array([10**15, 1], pa.int64()).cast(pa.timestamp("s")),
             pa.array([1.5, None]),
             pa.array([True, None]),
+            pa.array([Decimal("-3.40"), None], pa.decimal128(10, 2)),
         ],
-        names=["bytes", "far", "number", "truth"],
+        names=["bytes", "far", "number", "truth", "price"],
     )
     cells = csv_cells(batch).to_pydict()
     assert cells["bytes"] == ["café\\xff", None]
     assert cells["far"] == [str(10**15), "1970-01-01T00:00:01"]
     assert (cells["number"], cells["truth"]) == ([1.5, None], [True, None])
+    assert cells["price"] == ["-3.40", None]
 
 
 @pytest.mark.parametrize("part_format", ["jsonl", "csv"])

@@ -27,9 +27,9 @@ def run(*arguments: object) -> Result:
 def test_whole_folder_is_told_with_its_sum(out: Path) -> None:
     result = run("tag", "--verify", out)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "whole: 3 rows in = 3 tagged + 0 rejected; 1 parts, every hash right" in result.stderr
+    assert "whole: 3 rows in = 3 tagged + 0 rejected; 1 part, every hash right" in result.stderr
     result = run("tag", out.parent / "a.jsonl", "--verify", out)
-    assert "1 inputs as they were" in result.stderr
+    assert "1 part, every hash right, 1 input as it was\n" in result.stderr
 
 
 def test_damaged_part_is_named_and_ends_with_1(out: Path) -> None:
@@ -44,7 +44,7 @@ def test_damaged_part_is_named_and_ends_with_1(out: Path) -> None:
 def test_forgetting_tells_what_was_erased_and_proves_the_rest(out: Path) -> None:
     result = run("forget", out, "--author", "ana")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "2 posts and 0 rejects erased" in result.stderr
+    assert "2 posts and 0 rejects erased, 1 part written again\n" in result.stderr
     assert "3 rows in = 1 tagged + 0 rejected + 2 forgotten" in result.stderr
     assert "ana" not in (out / "manifest.json").read_text()
     assert "already; nothing of theirs was left" in run("forget", out, "--author", "ana").stderr

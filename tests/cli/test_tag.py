@@ -50,7 +50,7 @@ def test_summary_goes_to_standard_error_alone(tmp_path: Path) -> None:
     assert result.stdout == ""
     assert "4 rows in, 2 tagged, 2 rejected; " in result.stderr
     assert "rejected: 1 × not JSON" in result.stderr
-    assert "note: 1 ids on 2 rows: 1" in result.stderr
+    assert "note: 1 id on 2 rows: 1" in result.stderr
 
 
 def test_rows_go_to_standard_output_and_rejects_to_standard_error() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from murmure.influence import count, counts_schema
 from murmure.influence.alerts import add_alerts, find_alerts, find_velocity, ratio_interval
-from murmure.influence.counting import WINDOWS
+from murmure.influence.windows import WINDOWS
 from tests.influence.test_counting import raw
 from tests.runs import write_run
 

@@ -189,3 +189,38 @@ def test_a_sample_too_small_to_learn_from_is_said_to_be(tmp_path: Path) -> None:
     counts = counted(tmp_path, write_model(folder, posts=60), [{}])
     assert counts["estimate"].null_count == counts.num_rows
     assert b"60 labelled posts, which is too few" in counts.schema.metadata[b"murmure"]
+
+
+_ONE = {"author": "ana", "created_at": "2026-03-16", "channel": "x", "mentions": ["Brizelo"]}
+_BAD = {"sentiment": "negative", "experience": "own", "touchpoint": "delivery"}
+_UNSURE = {f"{tag}_abstained": True for tag in ("language", *CLASS_TAGS)}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([], id="no posts"),
+        pytest.param([_ONE | {"language": "other"}] * 3, id="none that counts"),
+        pytest.param([_ONE | _BAD | {"text": f"{n}"} for n in range(20)], id="one author"),
+        pytest.param([_ONE | _BAD | {"created_at": None}] * 20, id="no times"),
+        pytest.param([_ONE | _BAD | {"author": None}] * 20, id="no authors"),
+        pytest.param([_ONE | _UNSURE | {"author": f"a{n}"} for n in range(20)], id="all abstained"),
+        pytest.param([_ONE | {"author": f"a{n}"} for n in range(200)], id="nobody complains"),
+        pytest.param([_ONE | _BAD | {"author": f"a{n}"} for n in range(200)], id="everybody does"),
+        pytest.param([_ONE | {"sponsored": "yes"}] * 20, id="all sponsored"),
+        pytest.param([_ONE | {"repost_of": "p0"}] * 20, id="all echoes"),
+    ],
+)
+def test_at_the_edges_numbers_are_sensible_or_not_known(
+    tmp_path: Path, model: Path, rows: list[dict[str, Any]]
+) -> None:
+    counts = counted(tmp_path, model, rows)
+    for name in ("raw", "estimate", "low", "high"):
+        assert not any(
+            value is not None and math.isnan(value) for value in counts[name].to_pylist()
+        )
+    for row in counts.to_pylist():
+        if None not in (row["low"], row["estimate"], row["high"]):
+            assert row["low"] <= row["estimate"] <= row["high"], row
+    whole = {row["window"] for row in counts.to_pylist() if row["metric"] == "posts"}
+    assert "all" in whole

@@ -259,13 +259,13 @@ def test_columns_of_the_input_named_as_duckdb_s_own_do_no_harm(tmp_path: Path) -
     assert raw(count(run), "voices") == 2
 
 
-def test_counts_read_entity_by_entity_are_the_same_in_the_same_order(
+def test_rows_made_a_few_slices_at_a_time_are_the_same_in_the_same_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [{"mentions": [name], "author": name} for name in ("Torvella", "Brizelo", "Marelle")]
     run = write_run(tmp_path / "run", rows)
     at_once = count(run).to_pylist()
-    monkeypatch.setattr("murmure.influence.slices._READ_ROWS", 1)
+    monkeypatch.setattr("murmure.influence.rows._SLICES", 2)
     assert count(run).to_pylist() == at_once
 
 

@@ -127,7 +127,7 @@ def counted_in_tasks(
     tally = Tally(
         groups=brands or names,
         by=BY,
-        window="%G-W%V",
+        window="week",
         languages=("fr", "en", "mixed"),
         kinds=dict(load_media()),
         brands=search,

@@ -71,6 +71,16 @@ def test_the_order_does_not_depend_on_the_parts(tmp_path: Path) -> None:
     assert whole == parts
 
 
+def test_a_neighbour_whose_name_a_folder_with_brackets_fits_is_not_read(tmp_path: Path) -> None:
+    rows = small_story()
+    alone = write_run(tmp_path / "id=7" / "run[1]", rows)
+    with connect() as database:
+        expected = choose([alone], database, brands=["Brizelo"])
+        write_run(tmp_path / "id=7" / "run1", rows[:3])
+        assert expected == choose([alone], database, brands=["Brizelo"])
+    assert expected
+
+
 def test_names_handles_and_addresses_are_masked_but_the_brands_own(tmp_path: Path) -> None:
     text = "@brizelo merci ! Voir @camille.d ou camille@example.org, signé Camille D"
     mention = {"entity": "Brizelo", "surface": "@brizelo"}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from murmure.batch.dates import DateOrder
 from murmure.batch.lines import without_surrogates
 from murmure.errors import InputError, UsageError
 from murmure.schema import POST_COLUMNS, post_fields, result_fields
@@ -50,10 +51,12 @@ class Plan:
     Attributes:
         posts: for each of murmure's own columns, the input column that fills it.
         extras: the columns passed through, in the order first met.
+        dates: what stands first in dates such as 12/03/2026; None where nobody has said.
     """
 
     posts: Mapping[str, str]
     extras: tuple[Extra, ...] = ()
+    dates: DateOrder | None = None
 
     def row_schema(self) -> pa.Schema:
         """The columns of a row before tagging."""
@@ -194,7 +197,10 @@ def common_field(fields: Sequence[pa.Field]) -> pa.Field:
         DataType(string)
     """
     name = fields[0].name
-    # A category is passed on as what it stands for: its codes differ from file to file.
+    kinds = {field.type for field in fields if not pa.types.is_null(field.type)}
+    if len(kinds) == 1 and pa.types.is_dictionary(kind := kinds.pop()):
+        return pa.field(name, pa.dictionary(pa.int32(), kind.value_type, ordered=kind.ordered))
+    # Categories beside plain values are passed on as what they stand for.
     dense = [f.type.value_type if pa.types.is_dictionary(f.type) else f.type for f in fields]
     types = {kind for kind in dense if not pa.types.is_null(kind)}
     nested = len(types) > 1 and any(pa.types.is_nested(kind) for kind in types)

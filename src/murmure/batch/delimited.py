@@ -22,7 +22,7 @@ from murmure.batch.lines import (
     undecodable,
     undecodable_reason,
 )
-from murmure.batch.sources import Source
+from murmure.batch.sources import EmptyFileError, Source
 from murmure.batch.values import string_array
 from murmure.errors import InputError
 
@@ -307,7 +307,7 @@ def survey_delimited(
                 if filled == 1:
                     raise not_of_encoding(source, encoding, line.number, byte)
     if not first:
-        raise InputError("is empty", file=source.shown)
+        raise EmptyFileError("is empty", file=source.shown)
     if not filled:
         message = "holds only blank lines; its first row must name the columns"
         raise InputError(message, file=source.shown)

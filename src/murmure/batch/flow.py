@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 from collections import Counter, deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -21,11 +21,17 @@ from murmure.batch.inputs import Input
 from murmure.batch.lines import MAX_EXCERPT
 from murmure.batch.pool import NOTHING, Tagged, Tagger
 from murmure.batch.rows import Chunk, to_chunk
-from murmure.batch.worker import Failed
+from murmure.batch.values import BAD_ORDER
+from murmure.batch.worker import NOT_TAGGED, Failed
 from murmure.errors import InputError, RunError
 
 #: So many different texts in a chunk that fail to the last one show a fault of the model.
 _TELLING = 64
+#: What a run says as soon as it meets a date of which nobody has said what stands first.
+_UNSURE_DATES = (
+    "created_at is written like 12/03/2026, and is left empty: to have it read, stop (Ctrl-C) and "
+    "start anew with --overwrite and --dates day-first (12 March) or month-first"
+)
 #: Seconds after which a thread that waits looks whether it still should.
 _PATIENCE = 0.1
 
@@ -217,7 +223,12 @@ _UnderWay = tuple[int, Chunk, Window, "Future[Tagged]"]
 
 
 def tag_chunks(
-    chunks: Iterator[Chunk], tagger: Tagger, *, first_row: int = 0, ahead: bool = True
+    chunks: Iterator[Chunk],
+    tagger: Tagger,
+    *,
+    first_row: int = 0,
+    ahead: bool = True,
+    notice: Callable[[str], None] | None = None,
 ) -> Iterator[TaggedChunk]:
     """Tags chunks, several at once, and yields them in their order.
 
@@ -229,6 +240,7 @@ def tag_chunks(
         tagger: what tags them.
         first_row: number of the first row, over all sources.
         ahead: whether they are read in a thread; not from what may never go on, such as a pipe.
+        notice: is told once, before such rows are tagged, that dates are not understood.
 
     Raises:
         RunError: the model fails on every post of a chunk.
@@ -245,6 +257,9 @@ def tag_chunks(
                 fault, chunk = error, None
             if chunk is None:
                 break
+            if notice is not None and chunk.warnings[BAD_ORDER]:
+                notice(_UNSURE_DATES)
+                notice = None
             window = Window.of(chunk.posts.column("text"))
             under_way.append((position, chunk, window, _submit(window, tagger)))
             position += chunk.rows
@@ -254,6 +269,33 @@ def tag_chunks(
             yield _done(*under_way.popleft())
         if fault is not None:
             raise fault
+
+
+def unless_all_fail(chunks: Iterator[TaggedChunk], *, tagged: int = 0) -> Iterator[TaggedChunk]:
+    """Yields the chunks of a run, and ends with an error where the tagger failed on every post.
+
+    One post may well be at fault; where there are several and none was tagged, the tagger is.
+
+    Args:
+        chunks: as they are tagged.
+        tagged: how many rows the run had tagged before.
+
+    Raises:
+        RunError: two posts or more were to be tagged, and none could be.
+    """
+    failed = 0
+    why = ""
+    for chunk in chunks:
+        yield chunk
+        tagged += chunk.batch.num_rows
+        for reject in chunk.rejects if not tagged else ():
+            if reject.reason.startswith(NOT_TAGGED):
+                failed += 1
+                why = reject.reason
+    if failed > 1 and not tagged:
+        raise RunError(
+            f"the model failed on all {failed} posts, which is no fault of theirs: {why}"
+        )
 
 
 def _submit(window: Window, tagger: Tagger) -> Future[Tagged]:

@@ -6,6 +6,7 @@ them; whatever it does not name is removed when the run goes on.
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import tempfile
@@ -249,15 +250,18 @@ def check_free(folder: Path) -> None:
         raise RunError(f"{message}; choose another folder with -o")
 
 
-_DUPLICATE_MEMORY = ("128MB", "512MB")
+_DUPLICATE_MEMORY = ("128MB", "512MB", "2GB")
 _IDS_AT_ONCE = 100_000
 
 
-def duplicate_ids(files: Sequence[Path], part_format: PartFormat) -> dict[str, object] | None:
+def duplicate_ids(files: Sequence[Path], part_format: PartFormat) -> dict[str, object]:
     """How many ids more than one row has, how many rows those are, and the first few of them.
 
-    DuckDB counts them from the parts and spills to the disk what memory does not hold; where
-    even that fails, with more memory too, None says that they were not counted.
+    DuckDB counts them from the parts and spills to the disk what memory does not hold.
+
+    Raises:
+        RunError: even so there was no room. A manifest without the count would not be that of
+            an uninterrupted run, so the run waits at its end until there is.
     """
     import duckdb
 
@@ -265,8 +269,10 @@ def duplicate_ids(files: Sequence[Path], part_format: PartFormat) -> dict[str, o
         try:
             return _count_duplicates(files, part_format, memory)
         except duckdb.Error as error:
-            _log.warning("ids could not be compared with %s of memory: %s", memory, error)
-    return None
+            told = str(error).partition("\n")[0]
+            _log.warning("ids could not be compared with %s of memory: %s", memory, told)
+    message = f"ids could not be compared ({told}); with more room in memory or in the folder for"
+    raise RunError(f"{message} temporary files (TMPDIR) the same command goes on, at its end")
 
 
 def _count_duplicates(
@@ -274,14 +280,19 @@ def _count_duplicates(
 ) -> dict[str, object]:
     import duckdb
 
-    grouped = "SELECT id, count(*) AS n FROM read_parquet(?) GROUP BY id HAVING n > 1"
+    # A name may look like a pattern, or like a partition that has its own id.
+    grouped = (
+        "SELECT id, count(*) AS n FROM read_parquet(?, hive_partitioning = false) "
+        "GROUP BY id HAVING n > 1"
+    )
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as database:
         if part_format != "parquet":
             files = [_ids_of(files, part_format, Path(spill) / "ids.parquet")]
+        names = [glob.escape(str(file)) for file in files]
         database.execute(f"SET memory_limit='{memory}'")
         database.execute("SET threads=2")
         database.execute(f"SET temp_directory='{spill}'")
-        database.execute(f"CREATE TEMP TABLE doubles AS {grouped}", [[*map(str, files)]])
+        database.execute(f"CREATE TEMP TABLE doubles AS {grouped}", [names])
         count = database.execute("SELECT count(*), coalesce(sum(n), 0) FROM doubles").fetchone()
         ids_first = database.execute("SELECT id FROM doubles ORDER BY id LIMIT 10").fetchall()
     ids, rows = count or (0, 0)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from murmure.batch.blocks import Reader
+from murmure.batch.blocks import Block, Reader
 from murmure.batch.columns import Plan, make_plan
+from murmure.batch.dates import DateOrder
 from murmure.batch.delimited import COMMON, DelimitedReader, Dialect, survey_delimited
 from murmure.batch.jsonl import JsonLinesReader, survey_json_lines
 from murmure.batch.parquet import ParquetReader, survey_parquet
-from murmure.batch.sources import Source, sha256_of
+from murmure.batch.sources import EmptyFileError, Source, sha256_of
 from murmure.errors import InputError
 from murmure.schema import POST_COLUMNS
+
+
+class _NoRows:
+    """Reads a file without anything in it."""
+
+    def read(self, rows: int) -> Block | None:
+        """Nothing."""
+
+    def skip(self, rows: int) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +44,7 @@ class Input:
         sha256: of its bytes.
         dialect: of a CSV file.
         encoding: of a text file.
+        is_empty: whether there is nothing in it, not even a header.
     """
 
     source: Source
@@ -40,6 +55,7 @@ class Input:
     sha256: str
     dialect: Dialect = COMMON
     encoding: str = "utf-8"
+    is_empty: bool = False
 
     def open(self, plan: Plan) -> Reader:
         """A reader from the first row on.
@@ -48,10 +64,12 @@ class Input:
             InputError: the file is not as it was when it was looked through.
         """
         self.check_unchanged()
+        if self.is_empty:
+            return _NoRows()
         if self.source.format == "parquet":
             return ParquetReader(self.source, plan=plan)
         if self.source.format == "jsonl":
-            return JsonLinesReader(self.source, plan=plan, posts=plan.posts, encoding=self.encoding)
+            return JsonLinesReader(self.source, plan=plan, posts=plan, encoding=self.encoding)
         return DelimitedReader(self.source, plan=plan, dialect=self.dialect, encoding=self.encoding)
 
     def check_unchanged(self) -> None:
@@ -74,7 +92,8 @@ def survey(source: Source, *, encoding: str, posts: Mapping[str, str]) -> Input:
     """Looks through a whole source: what columns it has, and whether it can be read at all.
 
     Raises:
-        InputError: empty, damaged, in another encoding, or without what every source needs.
+        EmptyFileError: nothing in it.
+        InputError: damaged, in another encoding, or without what every source needs.
     """
     status = source.path.stat()
     dialect = COMMON
@@ -97,14 +116,49 @@ def survey(source: Source, *, encoding: str, posts: Mapping[str, str]) -> Input:
 
 
 def survey_all(
-    sources: Sequence[Source], *, encoding: str, columns: Mapping[str, str]
+    sources: Sequence[Source],
+    *,
+    encoding: str,
+    columns: Mapping[str, str],
+    dates: DateOrder | None = None,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Input], Plan]:
     """Looks through all sources and plans the run's columns.
 
+    Args:
+        sources: what is to be read.
+        encoding: of text files.
+        columns: which input column fills which of murmure's, where the names differ.
+        dates: what stands first in dates such as 12/03/2026.
+        notice: is told which sources are empty, where others are not.
+
     Raises:
+        EmptyFileError: nothing is in any of them.
         InputError: as `survey`, or a source has no text column, or none that `columns` names.
     """
     posts = {name: columns.get(name, name) for name in POST_COLUMNS}
-    inputs = [survey(source, encoding=encoding, posts=posts) for source in sources]
+    inputs: list[Input] = []
+    for source in sources:
+        try:
+            inputs.append(survey(source, encoding=encoding, posts=posts))
+        except EmptyFileError:
+            if len(sources) == 1:
+                raise
+            status = source.path.stat()
+            empty = Input(
+                source=source,
+                columns=pa.schema([]),
+                rows=0,
+                size=status.st_size,
+                modified=status.st_mtime_ns,
+                sha256=sha256_of(source.path),
+                is_empty=True,
+            )
+            inputs.append(empty)
+    if all(one.is_empty for one in inputs):
+        raise EmptyFileError("is empty, as are all others", file=inputs[0].source.shown)
+    for one in inputs:
+        if one.is_empty:
+            notice(f"{one.source.shown}: is empty, so no post of it")
     plan = make_plan([(one.source.shown, one.columns) for one in inputs], columns)
-    return inputs, plan
+    return inputs, replace(plan, dates=dates)

@@ -22,7 +22,7 @@ from murmure.batch.lines import (
     undecodable_reason,
     without_surrogates,
 )
-from murmure.batch.sources import Source
+from murmure.batch.sources import EmptyFileError, Source
 from murmure.batch.values import string_array, time_array, to_json
 from murmure.errors import InputError
 
@@ -98,7 +98,7 @@ class JsonLinesReader:
         source: the file.
         plan: which keys fill which columns; None for a stream whose keys are not known
             beforehand, where everything that is not a post's goes through as JSON text.
-        posts: which key fills which of murmure's columns.
+        posts: which keys fill murmure's own columns, and how dates are written.
         encoding: of the file.
         stream: read instead of opening the file.
     """
@@ -108,13 +108,14 @@ class JsonLinesReader:
         source: Source,
         *,
         plan: Plan | None,
-        posts: Mapping[str, str],
+        posts: Plan,
         encoding: str = "utf-8",
         stream: io.TextIOWrapper | None = None,
     ) -> None:
         self._stream = stream or open_text(source, encoding=encoding, newline="\n")
         self._plan = plan
-        self._posts = posts
+        self._posts = posts.posts
+        self._dates = posts.dates
         self._encoding = encoding
         self._lines = (line for line in read_lines(self._stream, source) if line.text.strip())
         self._row = 0
@@ -200,7 +201,11 @@ class JsonLinesReader:
         for ours, key in self._posts.items():
             values = [row.get(key) for row in objects]
             times = ours == "created_at" and not all(type(value) is str for value in values)
-            columns[key] = (time_array if times else string_array)(values, warnings)
+            columns[key] = (
+                time_array(values, warnings, self._dates)
+                if times
+                else string_array(values, warnings)
+            )
         for extra in extras:
             key = extra.source
             if extra.is_json:
@@ -249,7 +254,7 @@ def survey_json_lines(source: Source, encoding: str) -> tuple[pa.Schema, int]:
                 message = f"more than {MAX_COLUMNS} different keys; put the varying ones in one"
                 raise InputError(message, file=source.shown, line=line.number)
     if line is None:
-        raise InputError("is empty", file=source.shown)
+        raise EmptyFileError("is empty", file=source.shown)
     if undecoded * 2 > rows:
         raise not_of_encoding(source, encoding, *first_bad)
     return pa.schema([_field(key, found) for key, found in kinds.items()]), rows

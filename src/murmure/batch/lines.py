@@ -87,13 +87,23 @@ def open_text(source: Source, *, encoding: str, newline: str) -> io.TextIOWrappe
     try:
         if is_utf8(encoding) and source.compression is None:
             with source.path.open("rb") as file:
-                start = file.read(2)
-            if start in _UTF16_MARKS:
-                raise InputError("is UTF-16; add --encoding utf-16", file=source.shown)
+                start = file.read(4)
+            if (name := _utf16(start)) is not None:
+                raise InputError(f"is UTF-16; add --encoding {name}", file=source.shown)
         binary = pa.input_stream(str(source.path), compression=source.compression)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", file=source.shown) from error
     return wrap_text(cast(BinaryIO, binary), encoding=encoding, newline=newline)
+
+
+def _utf16(start: bytes) -> str | None:
+    """The name of the UTF-16 that a file begins in, by its mark or by the zeros in Latin text."""
+    if start.startswith(_UTF16_MARKS):
+        return "utf-16"
+    zeros = [not byte for byte in start]
+    if zeros == [False, True, False, True]:
+        return "utf-16-le"
+    return "utf-16-be" if zeros == [True, False, True, False] else None
 
 
 def wrap_text(binary: BinaryIO, *, encoding: str, newline: str) -> io.TextIOWrapper:

@@ -203,8 +203,14 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Puts the manifest in place of the one before, atomically."""
         self.check()
-        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n"
-        write_whole(folder / MANIFEST_NAME, text.encode())
+        write_whole(folder / MANIFEST_NAME, sealed(self.to_dict()))
+
+
+def sealed(told: Mapping[str, Any]) -> bytes:
+    """A manifest's file, whose last line is the SHA-256 of all others."""
+    whole = json.dumps(told, ensure_ascii=False, indent=2)
+    digest = hashlib.sha256(whole.encode()).hexdigest()
+    return (json.dumps({**told, "sha256": digest}, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 _COUNTED = ("rows", "tagged", "rejected", "forgotten")
@@ -290,7 +296,7 @@ def check_same(folder: Path, started: Identity, now: Identity) -> None:
     for name in settings:
         was, is_now = started.configuration.get(name), now.configuration.get(name)
         if was != is_now:
-            differences.append(f"{name} ({was!r}, now {is_now!r})")
+            differences.append(f"{name} ({_given(was)}, now {_given(is_now)})")
     if differences:
         listed = "; ".join(differences)
         raise RunError(f"{folder}: holds a run with different settings: {listed}; {_ANEW}")
@@ -307,6 +313,10 @@ def _inputs_differ(
         return [f"inputs ({' and '.join(told) or 'in another order'})"]
     changed = [one["source"] for one, other in zip(started, now, strict=True) if one != other]
     return [f"inputs (changed: {', '.join(changed)})"] if changed else []
+
+
+def _given(setting: object) -> str:
+    return "not given" if setting is None else repr(setting)
 
 
 def _named(catalog: Mapping[str, Any] | None) -> str:

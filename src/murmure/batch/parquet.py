@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from murmure.batch.blocks import MAX_BLOCK_CHARACTERS, Block, Reject
 from murmure.batch.columns import Plan, unique_names
 from murmure.batch.lines import MAX_EXCERPT
-from murmure.batch.sources import Source
+from murmure.batch.sources import EmptyFileError, Source
 from murmure.batch.values import as_text, empty_to_null
 from murmure.errors import InputError
 
@@ -25,7 +25,7 @@ _ERRORS = (pa.ArrowException, OSError)
 
 def _open(source: Source) -> pq.ParquetFile:
     if source.path.stat().st_size == 0:
-        raise InputError("is empty", file=source.shown)
+        raise EmptyFileError("is empty", file=source.shown)
     try:
         return pq.ParquetFile(
             source.path, buffer_size=_READ_BUFFER, pre_buffer=False, page_checksum_verification=True

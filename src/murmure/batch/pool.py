@@ -17,6 +17,7 @@ import pyarrow as pa
 from murmure import errors
 from murmure.batch.sources import Source
 from murmure.batch.worker import (
+    NOT_TAGGED,
     ColumnPredictor,
     Columns,
     Failed,
@@ -319,7 +320,7 @@ class PoolTagger:
         except _LostError as error:
             if len(texts) == 1:
                 why = str(error) or "the tagging process died on this post"
-                return NOTHING, [(0, f"could not be tagged: {why}")]
+                return NOTHING, [(0, f"{NOT_TAGGED}: {why}")]
         middle = len(texts) // 2
         first, failed = self._tag_apart(worker, texts[:middle])
         second, also = self._tag_apart(worker, texts[middle:])

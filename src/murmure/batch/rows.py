@@ -104,7 +104,7 @@ def to_chunk(
         if ours == "text":
             made[ours] = texts
         elif ours == "created_at":
-            made[ours] = as_time(columns.get(name, pa.nulls(count)), warnings)
+            made[ours] = as_time(columns.get(name, pa.nulls(count)), warnings, posts.dates)
         else:
             made[ours] = _text_column(columns, name, count, warnings)
     made["id"] = _with_ids(made["id"], texts, numbers, label)

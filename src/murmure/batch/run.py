@@ -9,8 +9,8 @@ What becomes of odd rows, so that none is lost and few are refused:
 - Put right and counted as a warning: half an emoji from a JSON escape becomes U+FFFD; a time that
   is not understood becomes null; an author or the like that is a list or an object becomes JSON.
 - Blank lines of JSON lines and CSV are no rows. An empty id, author or channel is a missing one.
-- Passed-through columns keep their Arrow types, but categories become what they stand for; JSON
-  keys whose values are nested or of several kinds become JSON text; CSV columns are strings.
+- Passed-through columns keep their Arrow types, where the inputs agree on them; JSON keys whose
+  values are nested or of several kinds become JSON text; CSV columns are strings.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from typing import Any, BinaryIO, TextIO
 
 import murmure
 from murmure.batch.columns import Plan, parse_columns
-from murmure.batch.files import locked
-from murmure.batch.flow import Limits, read_chunks, tag_chunks
+from murmure.batch.dates import check_dates
+from murmure.batch.files import locked, sync_folder
+from murmure.batch.flow import Limits, read_chunks, tag_chunks, unless_all_fail
 from murmure.batch.folder import SPOOL_NAME, RunFolder, check_free, resume, start
 from murmure.batch.inputs import Input, survey_all
 from murmure.batch.lines import check_encoding
@@ -46,10 +47,12 @@ from murmure.batch.stream import FROM_STANDARD_INPUT, tag_stream
 from murmure.batch.worker import LoadPredictor
 from murmure.batch.writers import PartFormat
 from murmure.errors import RunError, UsageError
-from murmure.tagging.folder import default_model
+from murmure.tagging.folder import default_model, kind_of
 
 PART_ROWS = 100_000
 CHUNK_ROWS = 2_048
+#: Of an encoder, which takes seconds for so many: several workers shall share a short file, too.
+ENCODER_CHUNK_ROWS = 512
 MAX_TEXT = 1_000_000
 
 _FILE_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".gz", ".zst"}
@@ -63,11 +66,12 @@ def tag_file(
     catalog: str | Path | None = None,
     columns: str | Mapping[str, str] | None = None,
     encoding: str = "utf-8",
+    dates: str | None = None,
     format: str | None = None,
     jobs: int | None = None,
     overwrite: bool = False,
     part_rows: int = PART_ROWS,
-    chunk_rows: int = CHUNK_ROWS,
+    chunk_rows: int | None = None,
     max_text: int = MAX_TEXT,
     load_predictor: LoadPredictor | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -92,6 +96,8 @@ def tag_file(
         columns: which input column fills which of murmure's, as `"text=body,author=user"` or a
             mapping.
         encoding: of text files.
+        dates: `"day-first"` or `"month-first"`, to understand dates such as 12/03/2026; without it
+            they are left empty, and counted.
         format: how the parts are written: `"parquet"` (None for a folder), which counts and
             reports need, `"jsonl"` (None for `-`) or `"csv"`, whose texts are guarded against
             being run as formulas (`murmure.batch.guard`).
@@ -99,7 +105,8 @@ def tag_file(
             1 for small inputs. The result is the same.
         overwrite: start anew where the folder holds a run.
         part_rows: input rows a part.
-        chunk_rows: input rows, at most, that are tagged together.
+        chunk_rows: input rows, at most, that are tagged together; None for as many as suit the
+            model.
         max_text: texts of more characters are rejected.
         load_predictor: makes the predictor from `model` and `catalog`; with several jobs it
             must be importable from a module.
@@ -127,18 +134,24 @@ def tag_file(
     given = [sources] if isinstance(sources, str | Path) else list(sources)
     if STANDARD in map(str, given) and len(given) > 1:
         raise UsageError("- (standard input) cannot be mixed with other sources")
-    limits = Limits(part_rows=part_rows, chunk_rows=chunk_rows, max_text=max_text)
-    for name, value in asdict(limits).items():
+    name = default_model() if model is None else str(model)
+    limits = Limits(
+        part_rows=part_rows,
+        chunk_rows=chunk_rows_of(name) if chunk_rows is None else chunk_rows,
+        max_text=max_text,
+    )
+    for limit, value in asdict(limits).items():
         if value < 1:
-            raise UsageError(f"{name}: expected 1 or more, but was given {value}")
+            raise UsageError(f"{limit}: expected 1 or more, but was given {value}")
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs: expected 1 or more, but was given {jobs}")
     check_encoding(encoding)
     settings = Settings(
-        model=default_model() if model is None else str(model),
+        model=name,
         catalog=None if catalog is None else Path(catalog),
         columns=parse_columns(columns),
         encoding=encoding,
+        dates=check_dates(dates),
         part_format=_format(format, is_stream=str(out) == STANDARD),
         jobs=jobs,
         overwrite=overwrite,
@@ -167,6 +180,11 @@ def tag_file(
     return replace(summary, seconds=time.perf_counter() - began)
 
 
+def chunk_rows_of(model: str) -> int:
+    """How many rows are tagged together by the model of this name, or in this folder."""
+    return ENCODER_CHUNK_ROWS if kind_of(model) == "encoder" else CHUNK_ROWS
+
+
 def _format(given: str | None, *, is_stream: bool) -> PartFormat:
     try:
         found = part_format(given or ("jsonl" if is_stream else "parquet"))
@@ -183,11 +201,12 @@ def _tag_to_folder(
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file; -o takes a folder, or - for JSON lines")
     if not out.exists() and out.suffix.lower() in _FILE_SUFFIXES:
-        message = f"{out}: -o takes a folder; for one file of JSON lines, -o - > {out.name}"
-        raise UsageError(message)
+        way = "CSV, --format csv" if out.suffix.lower() == ".csv" else "JSON lines,"
+        raise UsageError(f"{out}: -o takes a folder; for one file of {way} -o - > {out.name}")
     is_new = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
+        sync_folder(out.parent)
         with locked(out):
             before = _read_before(out, settings)
             if not (out / MANIFEST_NAME).exists():
@@ -249,7 +268,13 @@ def _run(
         load=settings.load,
     )
     with closing(tagger):
-        inputs, plan = survey_all(sources, encoding=settings.encoding, columns=settings.columns)
+        inputs, plan = survey_all(
+            sources,
+            encoding=settings.encoding,
+            columns=settings.columns,
+            dates=settings.dates,
+            notice=settings.notice,
+        )
         identity = _identity(inputs, tagger, catalog, settings)
         if before is None or settings.overwrite:
             erasures = before.erasures if before is not None else ()
@@ -287,7 +312,10 @@ def _fill(
     rejected = manifest.rejected
     total = sum(one.rows for one in inputs)
     chunks = read_chunks(inputs, plan, limits=settings.limits, done=done)
-    for chunk in tag_chunks(chunks, tagger, first_row=resumed):
+    for chunk in unless_all_fail(
+        tag_chunks(chunks, tagger, first_row=resumed, notice=settings.notice),
+        tagged=manifest.tagged,
+    ):
         run_folder.add(chunk)
         rows += chunk.rows
         rejected += len(chunk.rejects)
@@ -317,6 +345,7 @@ def _identity(
             "murmure": murmure.__version__,
             "columns": dict(sorted(settings.columns.items())),
             "encoding": settings.encoding,
+            **({} if settings.dates is None else {"dates": settings.dates}),
             "format": settings.part_format,
             **asdict(settings.limits),
         },

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from murmure.batch.dates import DateOrder
 from murmure.batch.flow import Limits
 from murmure.batch.worker import LoadPredictor
 from murmure.batch.writers import PartFormat
@@ -45,7 +46,7 @@ class RunSummary:
         rejected_for: how often rows were rejected, by the kind of fault.
         warnings: how often something was put right, by what it was.
         duplicate_ids: how many `ids` several `rows` have, and the `first` of them; None where
-            they were not counted.
+            the rows went to standard output, uncounted.
     """
 
     out: str
@@ -75,6 +76,7 @@ class Settings:
         catalog: file of the catalogue, if any.
         columns: which input column fills which of murmure's, where the names differ.
         encoding: of text files.
+        dates: what stands first in dates such as 12/03/2026.
         part_format: how the tagged rows are written.
         jobs: processes that tag; None for as many as are worth it.
         overwrite: whether an earlier run gives way.
@@ -88,6 +90,7 @@ class Settings:
     catalog: Path | None
     columns: Mapping[str, str]
     encoding: str
+    dates: DateOrder | None
     part_format: PartFormat
     jobs: int | None
     overwrite: bool

@@ -18,6 +18,11 @@ STANDARD = "-"
 Format = Literal["jsonl", "csv", "tsv", "parquet"]
 Compression = Literal["gzip", "zstd"]
 
+
+class EmptyFileError(InputError):
+    """A file without anything in it: alone no table of posts, among others one without rows."""
+
+
 _FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",

@@ -30,12 +30,13 @@ import pyarrow.compute as pc
 
 from murmure.batch.blocks import MAX_BLOCK_CHARACTERS, Block, Reject
 from murmure.batch.columns import Plan, free_name, make_plan, parse_columns
+from murmure.batch.dates import check_dates
 from murmure.batch.flow import TaggedChunk, tag_chunks
 from murmure.batch.lines import excerpt
 from murmure.batch.parquet import characters, holds_text, sort_out, with_strings
 from murmure.batch.pool import InProcessTagger
 from murmure.batch.rows import Chunk, to_chunk
-from murmure.batch.run import CHUNK_ROWS, MAX_TEXT
+from murmure.batch.run import MAX_TEXT, chunk_rows_of
 from murmure.batch.values import as_text, empty_to_null, to_json
 from murmure.batch.worker import LoadPredictor, load_predictor
 from murmure.errors import InputError, RunError, UsageError
@@ -90,8 +91,9 @@ def tag(
     model: str | Path | None = None,
     catalog: str | Path | None = None,
     columns: str | Mapping[str, str] | None = None,
+    dates: str | None = None,
     corrupt: str | None = None,
-    chunk_rows: int = CHUNK_ROWS,
+    chunk_rows: int | None = None,
     max_text: int = MAX_TEXT,
     load_predictor: LoadPredictor | None = None,
 ) -> Tagged:
@@ -103,9 +105,11 @@ def tag(
             worker; None for the default.
         catalog: TOML file of brands whose mentions are to be found; it needs to be here only.
         columns: which column fills which of murmure's, as `"text=body,author=user"` or a mapping.
+        dates: `"day-first"` or `"month-first"`, to understand dates such as 12/03/2026.
         corrupt: the column where Spark's reader put what it could not read; the session's
             `spark.sql.columnNameOfCorruptRecord` where None.
-        chunk_rows: rows, at most, that are tagged together, whatever the size of Arrow's batches.
+        chunk_rows: rows, at most, that are tagged together, whatever the size of Arrow's batches;
+            None for as many as suit the model.
         max_text: texts of more characters are rejected.
         load_predictor: makes the predictor from `model` and the catalogue's file; importable from
             a module on the workers.
@@ -121,6 +125,10 @@ def tag(
     """
     from pyspark.sql.pandas.types import from_arrow_schema
 
+    from murmure.tagging.folder import default_model
+
+    if chunk_rows is None:
+        chunk_rows = chunk_rows_of(default_model() if model is None else str(model))
     for name, value in (("chunk_rows", chunk_rows), ("max_text", max_text)):
         if value < 1:
             raise UsageError(f"{name}: expected 1 or more, but was given {value}")
@@ -133,7 +141,7 @@ def tag(
     elif corrupt not in given.names:
         raise UsageError(f"corrupt: the frame has no column {corrupt!r}")
     table = pa.schema([field for field in given if field.name != corrupt])
-    plan = make_plan([(_SHOWN, table)], parse_columns(columns))
+    plan = replace(make_plan([(_SHOWN, table)], parse_columns(columns)), dates=check_dates(dates))
     text = table.field(plan.posts["text"])
     if not holds_text(text.type):
         message = f"holds {text.type}, not text; name the text column with columns='text=NAME'"

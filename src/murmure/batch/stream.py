@@ -6,12 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from murmure.batch.blocks import Block
 from murmure.batch.columns import Plan, likely_text, make_plan
-from murmure.batch.flow import read_chunks, tag_chunks
+from murmure.batch.flow import read_chunks, tag_chunks, unless_all_fail
 from murmure.batch.inputs import survey_all
 from murmure.batch.jsonl import JsonLinesReader
 from murmure.batch.lines import wrap_text
@@ -70,13 +71,21 @@ def tag_stream(
             labels = [STANDARD]
             chunks = _standard_input(stdin, settings)
         else:
-            inputs, plan = survey_all(sources, encoding=settings.encoding, columns=settings.columns)
+            inputs, plan = survey_all(
+                sources,
+                encoding=settings.encoding,
+                columns=settings.columns,
+                dates=settings.dates,
+                notice=settings.notice,
+            )
             labels = [one.source.label for one in inputs]
             total = sum(one.rows for one in inputs)
             chunks = read_chunks(inputs, plan, limits=settings.limits, done=[0] * len(inputs))
             stdout.write(writer.head(plan.schema()).decode())
         tagger.describe()
-        for chunk in tag_chunks(chunks, tagger, ahead=sources is not None):
+        for chunk in unless_all_fail(
+            tag_chunks(chunks, tagger, ahead=sources is not None, notice=settings.notice)
+        ):
             stdout.write(writer.rows(chunk.batch).decode())
             stdout.flush()
             for reject in chunk.rejects:
@@ -99,10 +108,10 @@ def tag_stream(
 
 def _standard_input(stdin: BinaryIO, settings: Settings) -> Iterator[Chunk]:
     """The rows of standard input, whose keys nobody knows before they come."""
-    posts = make_plan([], settings.columns)
+    posts = replace(make_plan([], settings.columns), dates=settings.dates)
     stream = wrap_text(stdin, encoding=settings.encoding, newline="\n")
     reader = JsonLinesReader(
-        _STDIN, plan=None, posts=posts.posts, encoding=settings.encoding, stream=stream
+        _STDIN, plan=None, posts=posts, encoding=settings.encoding, stream=stream
     )
     block = reader.read(settings.limits.chunk_rows)
     if block is None:
@@ -132,6 +141,9 @@ def _refuse_hopeless(block: Block, posts: Plan) -> None:
         message = f"no key {posts.posts['text']!r} in the first {block.rows} rows{found}"
         remedy = f"name it with --columns text={likely_text(names)}"
         raise InputError(f"{message}; {remedy}", file=_STDIN.shown, line=block.rejects[0].line)
+    if reasons["not JSON"] == block.rows > 1:
+        message = "holds no JSON lines, which are all that is read from here; give another kind of"
+        raise InputError(f"{message} file by its name", file=_STDIN.shown, line=1)
     first = next((one for one in block.rejects if one.reason.startswith("not ")), None)
     undecoded = sum(count for reason, count in reasons.items() if _is_encoding(reason))
     if first is not None and undecoded * 2 > block.rows:

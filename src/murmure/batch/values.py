@@ -14,12 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from murmure.batch.dates import DateOrder, has_order, parse_date
 from murmure.batch.lines import without_surrogates
 
 TIME = pa.timestamp("us", tz="UTC")
 
 #: What was put right, as a manifest counts it.
 BAD_TIME = "created_at not understood, left empty"
+BAD_ORDER = "created_at written like 12/03/2026, left empty"
 BAD_SURROGATE = "half a character replaced by U+FFFD"
 NOT_PLAIN = "neither text nor number, kept as JSON text"
 
@@ -183,19 +185,19 @@ def _plain_value(one: pa.Scalar) -> object:
         return str(one.value)
 
 
-def as_time(column: pa.Array, warnings: Counter[str]) -> pa.Array:
+def as_time(column: pa.Array, warnings: Counter[str], dates: DateOrder | None = None) -> pa.Array:
     """Any column as UTC microseconds.
 
     Understood are Arrow's own times and dates, ISO 8601 strings, and epoch numbers (also in
-    strings) whose size tells seconds, milliseconds, microseconds or nanoseconds. A time without
-    zone is UTC. What is not understood, or lies outside the years 1 to 9999, becomes null and
-    is counted in `warnings`.
+    strings) whose size tells seconds, milliseconds, microseconds or nanoseconds; also dates such
+    as 12/03/2026, where `dates` tells their order. A time without zone is UTC. What is not
+    understood, or lies outside the years 1 to 9999, becomes null and is counted in `warnings`.
     """
     kind = column.type
     if pa.types.is_null(kind):
         return pa.nulls(len(column), TIME)
     if pa.types.is_dictionary(kind):
-        return as_time(column.cast(kind.value_type), warnings)
+        return as_time(column.cast(kind.value_type), warnings, dates)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         try:
             return _within_years(_cast_time(column), warnings)
@@ -209,7 +211,7 @@ def as_time(column: pa.Array, warnings: Counter[str]) -> pa.Array:
                 return _within_years(column.cast(target).cast(TIME), warnings)
             except pa.ArrowInvalid:
                 continue
-    return time_array(column.to_pylist(), warnings)
+    return time_array(column.to_pylist(), warnings, dates)
 
 
 def _cast_time(column: pa.Array) -> pa.Array:
@@ -236,20 +238,23 @@ def _within_years(column: pa.Array, warnings: Counter[str]) -> pa.Array:
     return pc.if_else(outside, pa.scalar(None, TIME), column)
 
 
-def time_array(values: Sequence[object], warnings: Counter[str]) -> pa.Array:
+def time_array(
+    values: Sequence[object], warnings: Counter[str], dates: DateOrder | None = None
+) -> pa.Array:
     """Values of any kind as UTC microseconds, as `as_time` tells."""
     times: list[int | None] = []
     for value in values:
         # pandas writes a missing number as NaN, which alone differs from itself.
         blank = value is None or value != value or (isinstance(value, str) and not value.strip())  # noqa: PLR0124
-        instant = None if blank else parse_time(value)
+        instant = None if blank else parse_time(value, dates)
         if instant is None and not blank:
-            warnings[BAD_TIME] += 1
+            unsure = dates is None and isinstance(value, str) and has_order(value.strip())
+            warnings[BAD_ORDER if unsure else BAD_TIME] += 1
         times.append(instant)
     return pa.array(times, pa.int64()).cast(TIME)
 
 
-def parse_time(value: object) -> int | None:
+def parse_time(value: object, dates: DateOrder | None = None) -> int | None:
     """Microseconds since 1970 in UTC; None where the value tells no time.
 
     Example:
@@ -269,7 +274,8 @@ def parse_time(value: object) -> int | None:
         try:
             return _microseconds(datetime.fromisoformat(text))
         except ValueError:
-            return None
+            found = None if dates is None else parse_date(text, dates)
+            return None if found is None else _microseconds(found)
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return _epoch(value)
     return None

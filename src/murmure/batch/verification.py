@@ -10,7 +10,14 @@ from pathlib import Path
 
 from murmure.batch.files import locked
 from murmure.batch.folder import put_pending_in_place
-from murmure.batch.manifest import MANIFEST_NAME, REJECTS_NAME, Manifest, Part, read_manifest
+from murmure.batch.manifest import (
+    MANIFEST_NAME,
+    REJECTS_NAME,
+    Manifest,
+    Part,
+    read_manifest,
+    sealed,
+)
 from murmure.batch.parts import values
 from murmure.batch.sources import expand, sha256_of
 from murmure.errors import InputError, RunError
@@ -119,7 +126,11 @@ def _manifest_faults(folder: Path, manifest: Manifest) -> Iterator[str]:
         manifest.check()
     except RunError as error:
         yield f"{MANIFEST_NAME}: {error}"
-    told = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+    written = (folder / MANIFEST_NAME).read_bytes()
+    told = json.loads(written)
+    told.pop("sha256", None)
+    if sealed(told) != written:
+        yield f"{MANIFEST_NAME}: was changed since it was written"
     meant = manifest.to_dict()
     for name in sorted({*told, *meant} - {"parts"}):
         if told.get(name) != meant.get(name):

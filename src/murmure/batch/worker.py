@@ -100,11 +100,14 @@ def spare_memory() -> None:
     pa.set_memory_pool(pa.system_memory_pool())
 
 
+#: What a reject says first whose text the tagger failed on.
+NOT_TAGGED = "could not be tagged"
+
+
 def tell_failed(failed: Sequence[tuple[int, Exception]]) -> Failed:
     """Why texts could not be tagged, as a reject says it."""
     return [
-        (position, f"could not be tagged: {type(error).__name__}: {error}")
-        for position, error in failed
+        (position, f"{NOT_TAGGED}: {type(error).__name__}: {error}") for position, error in failed
     ]
 
 

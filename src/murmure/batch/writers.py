@@ -206,6 +206,8 @@ def _cells(column: pa.Array) -> pa.Array:
         return column
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return guard(column.cast(pa.string()))
+    if pa.types.is_decimal(kind):
+        return column.cast(pa.string())  # digits and a sign: no formula
     if pa.types.is_nested(kind):
         return guard(as_json(column))
     return guard(pa.array([_text(value) for value in plain_values(column)], pa.string()))

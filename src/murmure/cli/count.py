@@ -26,7 +26,10 @@ def count(  # noqa: PLR0917 - Typer reads the options from these
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE", help=".parquet, .csv or .jsonl; - for CSV on stdout."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=".parquet, .csv (rounded) or .jsonl; - for CSV on stdout.",
         ),
     ] = "-",
     catalog: Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from murmure.cli.words import counted
+
 
 def forget(
     folder: Annotated[
@@ -36,7 +38,7 @@ def forget(
     if erasure.earlier is not None:
         said = f"erased on {erasure.earlier} already; nothing of theirs was left"
     else:
-        said = f"{erasure.posts} posts and {erasure.rejects} rejects erased"
-        said += f", {len(erasure.parts)} parts written again"
+        said = f"{counted(erasure.posts, 'post')} and {counted(erasure.rejects, 'reject')} erased"
+        said += f", {counted(len(erasure.parts), 'part')} written again"
     typer.echo(f"murmure: {folder}: {said}", err=True)
     tell(verify(folder), unfinished=True)

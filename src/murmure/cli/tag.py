@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from murmure.cli.words import counted
 from murmure.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 #: Exit codes beyond those of errors: done, but too many rejects; stopped with Ctrl-C.
 TOO_MANY_REJECTS = 3
 INTERRUPTED = 130
+
+_DATES_REMEDY = "; --dates day-first (12 March) or month-first, with --overwrite, reads them"
 
 
 def tag(  # noqa: PLR0917 - Typer reads the options from these
@@ -73,6 +76,14 @@ def tag(  # noqa: PLR0917 - Typer reads the options from these
         ),
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
+    dates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="day-first|month-first",
+            help="Of created_at such as 12/03/2026.",
+            show_default="left empty, and counted",
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -134,6 +145,7 @@ def tag(  # noqa: PLR0917 - Typer reads the options from these
                 catalog=catalog,
                 columns=columns,
                 encoding=encoding,
+                dates=dates,
                 format=part_format,
                 jobs=jobs,
                 max_text=max_text,
@@ -150,10 +162,8 @@ def tag(  # noqa: PLR0917 - Typer reads the options from these
         raise typer.Exit(1) from None
     typer.echo("\n".join(tell(summary)), err=True)
     if allowed is not None and summary.rejected > allowed(summary.rows):
-        typer.echo(
-            f"murmure: {summary.rejected} rows rejected, more than --max-rejects {max_rejects}",
-            err=True,
-        )
+        rejected = f"{counted(summary.rejected, 'row')} rejected"
+        typer.echo(f"murmure: {rejected}, more than --max-rejects {max_rejects}", err=True)
         raise typer.Exit(TOO_MANY_REJECTS)
 
 
@@ -191,7 +201,10 @@ but was given 'many'
 
 def tell(summary: RunSummary) -> list[str]:
     """What is said at the end: one line on the run, then one a thing to know of."""
-    counts = f"{summary.rows} rows in, {summary.tagged} tagged, {summary.rejected} rejected"
+    from murmure.batch.values import BAD_ORDER
+
+    counts = f"{counted(summary.rows, 'row')} in, {summary.tagged} tagged"
+    counts += f", {summary.rejected} rejected"
     counts += f", {summary.forgotten} left out (forgotten)" if summary.forgotten else ""
     where = "stdout" if summary.out == "-" else summary.out
     if summary.already_done:
@@ -199,13 +212,14 @@ def tell(summary: RunSummary) -> list[str]:
     went_on = f", {summary.resumed} of them before" if summary.resumed else ""
     lines = [f"murmure: {counts}{went_on}; {summary.rate:,.0f} posts/s, to {where}"]
     lines += [f"  rejected: {count} × {reason}" for reason, count in summary.rejected_for.items()]
-    lines += [f"  note: {count} × {warning}" for warning, count in summary.warnings.items()]
+    for warning, count in summary.warnings.items():
+        remedy = _DATES_REMEDY if warning == BAD_ORDER else ""
+        lines.append(f"  note: {count} × {warning}{remedy}")
     doubles = summary.duplicate_ids or {}
-    if summary.duplicate_ids is None and summary.out != "-":
-        lines.append("  note: ids were not compared, so that some may be given twice")
     if doubles.get("ids"):
         first = ", ".join(doubles["first"][:3])
-        lines.append(f"  note: {doubles['ids']} ids on {doubles['rows']} rows: {first}, …")
+        ids = counted(doubles["ids"], "id")
+        lines.append(f"  note: {ids} on {doubles['rows']} rows: {first}, …")
     return lines
 
 

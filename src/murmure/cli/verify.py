@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from murmure.cli.words import counted
+
 if TYPE_CHECKING:
     from murmure.batch import Verification
 
@@ -20,7 +22,7 @@ def tell(found: Verification, *, unfinished: bool = False) -> None:
     faults = list(found.faults)
     if not (found.complete or unfinished):
         faults.append(
-            f"manifest.json: the run is not finished ({found.rows} rows done); "
+            f"manifest.json: the run is not finished ({counted(found.rows, 'row')} done); "
             "the same murmure tag goes on with it"
         )
     for fault in faults:
@@ -28,8 +30,12 @@ def tell(found: Verification, *, unfinished: bool = False) -> None:
     if faults:
         typer.echo(f"murmure: {found.folder}: not whole", err=True)
         raise typer.Exit(1)
-    counts = f"{found.rows} rows in = {found.tagged} tagged + {found.rejected} rejected"
+    counts = f"{counted(found.rows, 'row')} in = {found.tagged} tagged + {found.rejected} rejected"
     counts += f" + {found.forgotten} forgotten" if found.forgotten else ""
-    proved = f"{found.parts} parts, every hash right"
-    proved += f", {found.inputs} inputs as they were" if found.inputs else ""
+    proved = f"{counted(found.parts, 'part')}, every hash right"
+    proved += f", {_as_they_were(found.inputs)}" if found.inputs else ""
     typer.echo(f"murmure: {found.folder}: whole: {counts}; {proved}", err=True)
+
+
+def _as_they_were(inputs: int) -> str:
+    return f"{counted(inputs, 'input')} as {'it was' if inputs == 1 else 'they were'}"

@@ -66,8 +66,10 @@ def expect(histograms: Table, likelihoods: Table, prevalences: Table) -> Table:
         likelihoods: of shape (cells, answers).
         prevalences: of shape (slices, answers), as `adapt` found them, on these posts or others.
     """
-    mixture = np.maximum(prevalences @ likelihoods.T, 1e-300)
-    expected: Table = prevalences * ((histograms / mixture) @ likelihoods)
+    mixture = prevalences @ likelihoods.T
+    np.maximum(mixture, 1e-300, out=mixture)
+    np.divide(histograms, mixture, out=mixture)
+    expected: Table = prevalences * (mixture @ likelihoods)
     return expected
 
 

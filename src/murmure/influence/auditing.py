@@ -15,10 +15,10 @@ from murmure.influence.classes import CLASS_TAGS, class_numbers
 from murmure.influence.layout import Layout
 from murmure.influence.material import Material, cells_of
 from murmure.influence.numbers import Number, members
+from murmure.influence.posts import Posts
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
 
 Table = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -53,13 +53,11 @@ class Labels:
         return len(self.entity)
 
 
-def gather_labels(
-    connection: DuckDBPyConnection, audit: pa.Table, cells: Cells, material: Material
-) -> Labels:
+def gather_labels(posts: Posts, audit: pa.Table, cells: Cells, material: Material) -> Labels:
     """Finds the slices of labelled posts.
 
     Args:
-        connection: with the table `posts`.
+        posts: of all runs.
         audit: as `audit.load_audit` gives it. Rows that lack one of the four labels, and those
             whose labels cannot be together, are left out.
         cells: of the model.
@@ -71,39 +69,31 @@ def gather_labels(
     codes = {name: place for place, name in enumerate(material.entities)}
     names = audit["entity"].to_pylist()
     entity = np.array([codes.get(name, -1) if name else 0 for name in names], np.int64)
-    order = pa.array(np.arange(audit.num_rows))
-    connection.register("labelled", audit.select(["number"]).append_column("place", order))
-    rows = connection.execute(
-        "SELECT place, enum_code(win)::INT AS win, enum_code(language)::INT AS language, "
-        "enum_code(channel)::INT AS channel, enum_code(media)::INT AS media, echo, "
-        # Who did not say is nobody else.
-        "coalesce((author >> 2)::BIGINT, -1 - place) AS author "
-        "FROM labelled JOIN posts USING (number) ORDER BY place"
-    ).fetchnumpy()
-    connection.unregister("labelled")
-    place = np.asarray(rows["place"], np.int64)
+    number = audit["number"].to_numpy().astype(np.int64)
+    place = np.flatnonzero(posts.kept[number])
+    number = number[place]
     language_labels = np.array(material.labels["language"], object)
-    spoken = np.asarray(rows["language"], np.int64)
+    spoken = posts.language[number].astype(np.int64)
     told = audit.take(pa.array(place)).append_column(
         "language_name", pa.array(language_labels[spoken].tolist(), pa.string())
     )
     cell = cells_of(told, cells, language="language_name")
     kept = (classes[place] >= 0) & (entity[place] >= 0)
-
-    def column(name: str) -> Numbers:
-        return np.asarray(rows[name], np.int64)[kept]
-
+    number, place = number[kept], place[kept]
+    author = posts.author[number].astype(np.int64)
+    channel = posts.channel[number].astype(np.int64)
     return Labels(
-        entity=entity[place][kept],
-        win=column("win"),
-        language=column("language"),
-        channel=column("channel"),
-        media=column("media"),
-        author=column("author"),
-        echo=np.asarray(rows["echo"], np.bool_)[kept],
+        entity=entity[place],
+        win=posts.win[number].astype(np.int64),
+        language=posts.language[number].astype(np.int64),
+        channel=channel,
+        media=posts.kinds[channel],
+        # Who did not say is nobody else.
+        author=np.where(author > 0, author, -1 - place),
+        echo=posts.echo[number],
         cell=cell[kept].astype(np.int64),
-        classes=classes[place][kept],
-        weight=audit["weight"].to_numpy()[place][kept],
+        classes=classes[place],
+        weight=audit["weight"].to_numpy()[place],
     )
 
 
@@ -134,11 +124,11 @@ def audit_numbers(
     level: float,
     originals: bool,
 ) -> Audit:
-    """Audits the slices of an entity that hold `audited.FEWEST` labelled posts or more.
+    """Audits the slices of entities that hold `audited.FEWEST` labelled posts or more.
 
     Args:
         labels: of all entities.
-        layout: the entity's slices.
+        layout: the entities' slices.
         numbers: which numbers.
         said: by slice of one language, what is said of each number of a post in each cell, of
             shape (cells, numbers); a function of the row.
@@ -148,7 +138,7 @@ def audit_numbers(
         level: how often intervals shall cover the truth.
         originals: whether the numbers are of posts that are no echoes.
     """
-    here = labels.entity == layout.entity
+    here = (labels.entity >= layout.entities.start) & (labels.entity < layout.entities.stop)
     if originals:
         here &= ~labels.echo
     chosen = np.flatnonzero(here)
@@ -194,5 +184,6 @@ def _cuts(labels: Labels, layout: Layout, chosen: Numbers) -> list[tuple[Numbers
         places.append(labels.channel[chosen])
     if "media" in layout.by:
         places.append(labels.media[chosen] + len(layout.material.labels["channel"]))
-    wins = (zero, labels.win[chosen])
+    entity = labels.entity[chosen]
+    wins = (layout.spans(entity, zero), layout.spans(entity, labels.win[chosen]))
     return [(win, place) for place in places for win in wins]

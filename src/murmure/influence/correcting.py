@@ -1,4 +1,4 @@
-"""From a count's posts to the columns `estimate`, `low` and `high` of its rows."""
+"""From a count's posts to the numbers of its entities: what labels say, and the estimates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +17,19 @@ from murmure.errors import ModelError
 from murmure.influence.auditing import Labels
 from murmure.influence.cells import Cells, make_cells
 from murmure.influence.correction import Corrector
-from murmure.influence.estimates import Estimated, Estimator, Key
-from murmure.influence.layout import Layout, make_layout, place_of
+from murmure.influence.crowds import meet
+from murmure.influence.estimates import Estimator
+from murmure.influence.layout import Layout, make_layout
 from murmure.influence.material import Material
 from murmure.influence.posteriors import Sample, read_sample
+from murmure.influence.rows import Estimates
 from murmure.influence.runs import Run
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from murmure.influence.slices import Slices, count_labels, count_organic_voices, take_slices
 
 _LOG = logging.getLogger(__name__)
-_KEY_COLUMNS = ("promotion", "metric", "experience", "touchpoint", "sentiment")
+
+# Entities are worked out together up to about so many slices: fewer and larger arrays.
+_TOGETHER = 8_000
 
 #: Fewer labelled posts than this teach nothing of a model's errors.
 FEWEST_LABELLED = 100
@@ -84,127 +87,124 @@ def _unknown(note: str) -> Known:
     return Known(None, note)
 
 
-def correct(
-    batches: Iterator[pa.Table],
-    material: Material,
-    cells: Cells,
-    *,
-    by: Collection[str],
-    level: float,
-    labels: Labels | None = None,
-) -> Iterator[pa.Table]:
-    """Adds the estimates to counted rows.
+class Entities:
+    """What is counted and estimated of entities.
 
     Args:
-        batches: as `slices.read_slices` gives them.
-        material: the posts that they count.
-        cells: of the model that tagged these.
+        material: the posts that are counted.
         by: the columns that counts are split by.
+        cells: of the model that tagged them; None where nothing is estimated.
         level: how often intervals shall cover the truth.
         labels: of an audit, if there was one.
-
-    Yields:
-        The same rows with the columns `estimate`, `low` and `high`, null in rows that rest on no
-        label, and where a number is not known.
     """
-    from scipy.special import ndtri
 
-    estimator = Estimator(Corrector(cells), float(ndtri((1 + level) / 2)), level, labels)
-    entities = _Entities(material, estimator, by)
-    for rows in batches:
-        yield _filled(rows, material, entities)
+    def __init__(
+        self,
+        material: Material,
+        by: Collection[str],
+        *,
+        cells: Cells | None,
+        level: float,
+        labels: Labels | None = None,
+    ) -> None:
+        from scipy.special import ndtri
 
-
-class _Entities:
-    """The estimates of entities, one after the other; "all" comes first."""
-
-    def __init__(self, material: Material, estimator: Estimator, by: Collection[str]) -> None:
         self._material = material
-        self._estimator = estimator
         self._by = by
-        self._rivals: dict[str, Layout] = {}
-        self._found: tuple[int, Layout, dict[Key, Estimated]] | None = None
+        self._channels = len(material.labels["channel"])
+        self._rivals: dict[str, Rivals] = {}
+        self._lock = Lock()
+        self._estimator: Estimator | None = None
+        if cells is not None:
+            z = float(ndtri((1 + level) / 2))
+            self._estimator = Estimator(Corrector(cells), z, level, labels)
 
-    def of(self, entity: int) -> tuple[Layout, dict[Key, Estimated]]:
-        """The slices of an entity, and their numbers."""
-        if self._found is None or self._found[0] != entity:
-            if self._found is None and entity != 0:
-                self.of(0)
-            layout = make_layout(self._material, entity, self._by)
-            rivals = None if entity == 0 else self._group(entity)
-            found = self._estimator.estimate(layout, rivals=rivals)
-            self._found = entity, layout, found
-        return self._found[1:]
+    def together(self) -> Iterator[range]:
+        """Entities whose slices are worked out at once: "all" by itself, then a few thousand."""
+        yield range(1)
+        labels, posts = self._material.labels, np.diff(self._material.firsts)
+        grid = len(labels["win"]) * (len(labels["channel"]) + len(labels["media"])) * 3
+        first, slices = 1, 0
+        for entity in range(1, len(posts)):
+            more = min(grid, 6 * int(posts[entity]))
+            if slices and slices + more > _TOGETHER:
+                yield range(first, entity)
+                first, slices = entity, 0
+            slices += more
+        if first < len(posts):
+            yield range(first, len(posts))
 
-    def _group(self, entity: int) -> Layout:
-        groups = self._material.groups or {}
-        group = groups.get(self._material.entities[entity], "")
-        if group not in self._rivals:
-            names = self._material.entities
-            some = [at for at, name in enumerate(names) if at and groups.get(name, "") == group]
-            self._rivals[group] = make_layout(self._material.together(some), 0, self._by)
-        return self._rivals[group]
+    def count(self, entities: range) -> tuple[Slices, Estimates | None]:
+        """The slices of entities, and the estimates of their numbers; "all" before any other.
+
+        Several threads may ask at once.
+        """
+        layout = make_layout(self._material, entities, self._by)
+        people = meet(layout)
+        numbers, splits = count_labels(people)
+        slices = take_slices(
+            *layout.slices(),
+            numbers,
+            splits,
+            entities=entities,
+            by=self._by,
+            kinds=self._material.kinds,
+            windows=layout.windows,
+        )
+        slices.numbers["group_voices"] = self._group_voices(slices)
+        if self._estimator is None:
+            return slices, None
+        rivals = None if entities.start == 0 else self._estimated_rivals(layout)
+        return slices, self._estimator.estimate(people, rivals=rivals)
+
+    def _group_voices(self, slices: Slices) -> NDArray[np.int64]:
+        """The organic voices of the group of each slice's entity, those without posts too."""
+        found = np.zeros(len(slices), np.int64)
+        entity, win, language, channel, media = slices.keys
+        place = np.where(channel > 0, channel, np.where(media > 0, self._channels + media, 0))
+        for number in np.unique(entity[entity > 0]):
+            rivals = self._group(int(number))
+            some = np.flatnonzero(entity == number)
+            row = rivals.rows[language[some], win[some], place[some]]
+            found[some] = np.where(row >= 0, np.append(rivals.voices, 0)[row], 0)
+        return found
+
+    def _estimated_rivals(self, layout: Layout) -> NDArray[np.float64]:
+        """The same as estimated, of each row of a layout."""
+        found = np.zeros(layout.count)
+        row, (language, span, place) = layout.places()
+        entity, win = np.divmod(span, layout.windows)
+        for number in np.unique(entity):
+            rivals = self._group(layout.entities[int(number)])
+            if rivals.estimated is not None:
+                some = entity == number
+                theirs = rivals.rows[language[some], win[some], place[some]]
+                found[row[some]] = rivals.estimated[theirs]
+        return found
+
+    def _group(self, entity: int) -> Rivals:
+        group = self._material.group(entity)
+        with self._lock:
+            if group not in self._rivals:
+                together = self._material.together(self._material.of_group(group))
+                people = meet(make_layout(together, range(1), self._by))
+                voices = count_organic_voices(people)
+                estimator = self._estimator
+                estimated = None if estimator is None else estimator.organic_voices(people)
+                self._rivals[group] = Rivals(people.layout.rows, voices, estimated)
+            return self._rivals[group]
 
 
-def _filled(rows: pa.Table, material: Material, entities: _Entities) -> pa.Table:
-    import pyarrow as pa
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """The organic voices of all entities of a group together.
 
-    texts = [_codes(rows, name, None) for name in _KEY_COLUMNS]
-    places = {
-        name: _codes(rows, name, material.labels[name])[0]
-        for name in ("win", "language", "channel", "media")
-    }
-    place = place_of(material, places["channel"], places["media"])
-    entity, _ = _codes(rows, "entity", material.entities)
-    numbers = np.full((3, rows.num_rows), np.nan)
-    shape = tuple(len(names) for _, names in texts)
-    key = np.ravel_multi_index(tuple(codes for codes, _ in texts), shape)
-    ends = np.flatnonzero(np.diff(entity)) + 1
-    for start, end in zip([0, *ends], [*ends, rows.num_rows], strict=True):
-        if start == end:
-            continue
-        part = slice(start, end)
-        layout, found = entities.of(int(entity[start]))
-        row = layout.row(places["language"][part], places["win"][part], place[part])
-        order = np.argsort(key[part], kind="stable")
-        kinds, firsts = np.unique(key[part][order], return_index=True)
-        for kind, some in zip(kinds, np.split(order, firsts[1:]), strict=True):
-            at = np.unravel_index(int(kind), shape)
-            names = [labels[int(code)] for code, (_, labels) in zip(at, texts, strict=True)]
-            estimated = found.get((names[0], names[1], names[2], names[3], names[4]))
-            if estimated is None:
-                continue
-            slices, here = row[some], start + some
-            values = (estimated.estimate, estimated.low, estimated.high)
-            for column, value in enumerate(values):
-                # A slice without posts has none that say so.
-                empty = np.nan if names[1] in _OF_NOBODY else 0.0
-                numbers[column, here] = (
-                    np.where(slices >= 0, value[slices], empty) if len(value) else empty
-                )
-    for column, name in enumerate(("estimate", "low", "high")):
-        array = pa.array(numbers[column], from_pandas=True)
-        rows = rows.append_column(name, array)
-    return rows
+    Attributes:
+        rows: as a layout has them.
+        voices: of each row, by label.
+        estimated: the same as the model's errors allow for; None where nothing is estimated.
+    """
 
-
-# Metrics that are not known where there are no people; others are 0 there.
-_OF_NOBODY = ("influence", "concentration", "share")
-
-
-def _codes(
-    rows: pa.Table, name: str, labels: Sequence[str] | None
-) -> tuple[NDArray[np.int64], list[str]]:
-    """A column of texts as positions in `labels`, or in the labels that it has itself."""
-    import pyarrow as pa
-
-    column = rows[name].combine_chunks()
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    names = column.dictionary.to_pylist()
-    codes = column.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    if labels is None:
-        return codes, names
-    place = {label: at for at, label in enumerate(labels)}
-    at = np.array([place.get(label, 0) for label in names], np.int64)
-    return at[codes] if len(at) else codes, list(labels)
+    rows: NDArray[np.signedinteger[Any]]
+    voices: NDArray[np.int64]
+    estimated: NDArray[np.float64] | None

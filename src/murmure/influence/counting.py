@@ -1,7 +1,9 @@
 """Counts the posts and people of runs, per entity, window and slice.
 
-The way of a count: which posts are echoes, which entities each names, how posts add up in each
-slice, and how many people speak there. `metrics` says what each number means.
+The way of a count: which posts are echoes (`echo_search`), which entities each names and what is
+said there (`posts`), how posts add up in each slice, and how many people speak there (`slices`),
+what the model's errors make of it (`estimates`), and the rows of a table (`rows`). `metrics` says
+what each number means.
 """
 
 from __future__ import annotations
@@ -9,30 +11,37 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from murmure.errors import InputError, RunError, UsageError
 from murmure.influence.alerts import add_alerts
 from murmure.influence.audit import load_audit
 from murmure.influence.auditing import gather_labels
-from murmure.influence.correcting import correct, know_errors
+from murmure.influence.cells import Cells
+from murmure.influence.correcting import Entities, know_errors
 from murmure.influence.database import connect
 from murmure.influence.drift import find_drift, tell_drift
-from murmure.influence.facts import make_echoes, make_facts, make_posts
-from murmure.influence.material import STORED, gather, make_cells_tables
+from murmure.influence.echo_search import find_echoes
+from murmure.influence.material import gather
 from murmure.influence.media import load_media
-from murmure.influence.mentions import FOUND, find_mentions, read_mentions
+from murmure.influence.mentions import find_mentions
 from murmure.influence.metrics import ALL
+from murmure.influence.posts import STORED, Mentions, Posts, read_mentions, read_posts
+from murmure.influence.rows import Estimates, make_rows
 from murmure.influence.runs import Run, open_runs, refuse_mixed_catalogs
-from murmure.influence.slices import make_slices, read_slices
-from murmure.influence.tables import counts_table
+from murmure.influence.slices import Slices
+from murmure.influence.windows import WINDOWS
 from murmure.schema import LABELS
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
     from murmure.catalog import Catalog
 
@@ -41,8 +50,8 @@ _LOG = logging.getLogger(__name__)
 #: Columns that counts may be split by.
 SPLITS = ("entity", "language", "channel", "media")
 
-#: Windows, and how DuckDB's strftime names them. All are in UTC.
-WINDOWS = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
+# Entities are counted by so many threads; numpy lets others run while it works.
+_THREADS = 2
 
 #: Languages counted where none is asked for: those that murmure reads.
 LANGUAGES = ("fr", "en", "mixed")
@@ -101,26 +110,27 @@ def count(
     kinds = load_media(media)
     file = catalog if isinstance(catalog, str | Path) else None
     brands = load_brands(catalog)
+    known = know_errors(opened, model=None if model is None else str(model))
+    labels = None
+    audit = load_audit(opened)
     with connect(opened) as connection:
-        make_echoes(connection, opened)
-        make_posts(connection, opened, kinds=kinds, languages=languages, window=WINDOWS[window])
-        groups = _make_mentions(connection, opened, brands, file=file, model=model)
-        known = know_errors(opened, model=None if model is None else str(model))
-        material, labels = None, None
-        audit = load_audit(opened)
-        if known.cells is not None:
-            stored = brands is None or all(_tagged_with(run, brands, file) for run in opened)
-            told_by = None if groups is None else STORED if stored else FOUND
-            make_cells_tables(connection, opened, known.cells, mentions=told_by)
-            material = gather(connection, groups, split="entity" in by)
-            if audit is not None:
-                labels = gather_labels(connection, audit, known.cells, material)
-        make_facts(connection, groups, split="entity" in by)
-        make_slices(connection, by)
-        batches = read_slices(connection)
-        if material is not None and known.cells is not None:
-            batches = correct(batches, material, known.cells, by=by, level=level, labels=labels)
-        counts = counts_table(batches)
+        echoes = find_echoes(connection, opened)
+        posts, mentions, groups = _read(
+            connection,
+            opened,
+            echoes,
+            brands,
+            known.cells,
+            file=file,
+            model=model,
+            options={"kinds": kinds, "languages": languages, "window": window},
+        )
+        material = gather(posts, mentions, groups, split="entity" in by)
+        if audit is not None and known.cells is not None:
+            labels = gather_labels(posts, audit, known.cells, material)
+        del posts, mentions
+        entities = Entities(material, by, cells=known.cells, level=level, labels=labels)
+        counts = make_table(connection, entities, material.names)
     counts = add_alerts(counts, window=window)
     told: dict[str, Any] = {
         "by": sorted(by),
@@ -134,7 +144,9 @@ def count(
     if known.note:
         told["no_estimates"] = known.note
     if known.sample is not None:
-        warning = tell_drift(find_drift(opened, known.sample))
+        drifts = find_drift(opened, known.sample)
+        told["drifts"] = [asdict(drift) for drift in drifts if drift.drifted]
+        warning = tell_drift(drifts)
         if warning:
             told["drift"] = warning
             _LOG.warning("%s", warning)
@@ -147,7 +159,7 @@ def check_options(
     """Raises a UsageError when an option of `count` has no such value."""
     for option, given, known in (
         ("--by", by, SPLITS),
-        ("--window", [window], tuple(WINDOWS)),
+        ("--window", [window], WINDOWS),
         ("--languages", languages, LABELS["language"]),
     ):
         _refuse_unknown(option, given, known)
@@ -179,31 +191,73 @@ def load_brands(catalog: Catalog | str | Path | None) -> Catalog | None:
     return catalog
 
 
-def _make_mentions(
+class Counted(Protocol):
+    """What counts the slices of entities."""
+
+    def together(self) -> Iterable[range]:
+        """Entities that are worked out at once, "all" first."""
+
+    def count(self, entities: range) -> tuple[Slices, Estimates | None]:
+        """Their slices and estimates; "all" is asked for first, then several at a time."""
+
+
+def make_table(
+    connection: DuckDBPyConnection, counted: Counted, labels: Mapping[str, Sequence[str]]
+) -> pa.Table:
+    """The counts table, without alerts.
+
+    Args:
+        connection: a DuckDB.
+        counted: what counts.
+        labels: the names of entities, windows, languages, channels and kinds of media.
+    """
+    import pyarrow as pa
+
+    def rows_of(entities: range) -> list[pa.Table]:
+        with connection.cursor() as cursor:
+            return list(make_rows(cursor, *counted.count(entities), labels))
+
+    first, *others = counted.together()
+    tables = rows_of(first)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for rows in pool.map(rows_of, others):
+            tables += rows
+    return pa.concat_tables(tables)
+
+
+def _read(
     connection: DuckDBPyConnection,
     runs: Sequence[Run],
+    echoes: NDArray[np.bool_],
     catalog: Catalog | None,
+    cells: Cells | None,
     *,
     file: str | Path | None,
     model: str | Path | None,
-) -> Mapping[str, str] | None:
-    """Makes the table `mentions`; gives each entity's group, or None without a catalogue."""
+    options: Mapping[str, Any],
+) -> tuple[Posts, Mentions | None, Mapping[str, str] | None]:
+    """Reads posts and mentions; gives each entity's group, or None without a catalogue."""
     if catalog is None:
         refuse_mixed_catalogs(runs)
         told = runs[0].catalog
         if told is None:
-            return None
-        read_mentions(connection, runs)
+            return *read_posts(connection, runs, echoes, cells=cells, **options), None
         brands = {brand["name"]: brand.get("group") or "" for brand in told.get("brands", ())}
     else:
-        if all(_tagged_with(run, catalog, file) for run in runs):
-            read_mentions(connection, runs)
-        else:
-            retag = _Retagger(runs, catalog, model)
-            find_mentions(connection, runs, catalog, retag, model=runs[0].fingerprint)
         brands = {brand.name: brand.group or "" for brand in catalog.brands}
-    named = connection.execute("SELECT DISTINCT entity FROM mentions ORDER BY entity").fetchall()
-    return brands | {name: brands.get(name, "") for (name,) in named}
+    if catalog is None or all(_tagged_with(run, catalog, file) for run in runs):
+        posts, mentions = read_posts(
+            connection, runs, echoes, cells=cells, mentions=STORED, **options
+        )
+    else:
+        retag = _Retagger(runs, catalog, model)
+        found = find_mentions(connection, runs, catalog, retag, model=runs[0].fingerprint)
+        posts, _ = read_posts(
+            connection, runs, echoes, cells=cells, sponsored=cells is not None, **options
+        )
+        mentions = read_mentions(posts, found, cells)
+    named = sorted(mentions.names) if mentions is not None else []
+    return posts, mentions, brands | {name: brands.get(name, "") for name in named}
 
 
 def _tagged_with(run: Run, catalog: Catalog, file: str | Path | None) -> bool:

@@ -1,4 +1,4 @@
-"""Estimates and intervals of all numbers of an entity's slices."""
+"""Estimates and intervals of all numbers of entities' slices."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from murmure.influence.auditing import Labels, audit_numbers
 from murmure.influence.classes import ATTITUDE, OWN, QUESTIONS, TAG_QUESTIONS, Flags, where
 from murmure.influence.correction import Answer, Corrector, Slices
+from murmure.influence.crowds import People
+from murmure.influence.intervals import Sizes, find_bounds
 from murmure.influence.layout import Layout, add_languages, histograms, kinds, originals
 from murmure.influence.metrics import ALL, ORGANIC
 from murmure.influence.numbers import OF_ORIGINALS, OF_POSTS, Number, members, wider
@@ -29,7 +31,7 @@ _GOOD, _BAD, _ = OWN.member
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """One number in all slices of an entity, each array of shape (slices,); NaN is not known."""
+    """One number in all slices of entities, each array of shape (slices,); NaN is not known."""
 
     estimate: Table
     low: Table
@@ -45,7 +47,7 @@ class Estimated:
 
 @dataclass(slots=True)
 class Estimator:
-    """Estimates the numbers of one entity after the other.
+    """Estimates the numbers of entities, "all" first.
 
     Attributes:
         corrector: of the model.
@@ -61,30 +63,39 @@ class Estimator:
     level: float = 0.95
     labels: Labels | None = None
     roots: dict[str, Table] = field(default_factory=dict)
-    _voices: dict[int, Table] = field(default_factory=dict)
 
-    def estimate(self, layout: Layout, *, rivals: Layout | None = None) -> dict[Key, Estimated]:
-        """All numbers of an entity that rest on labels.
+    def estimate(self, people: People, *, rivals: Table | None = None) -> dict[Key, Estimated]:
+        """All numbers of entities that rest on labels.
 
         Args:
-            layout: its slices.
-            rivals: those of all entities of its group together, for its share.
+            people: the entities'. Those of "all" must be the first that are asked for.
+            rivals: of each row the organic voices of the entity's group together, for its share.
 
         Returns:
             By promotion, metric, experience, touchpoint and sentiment.
         """
-        found = self._all_but_share(layout)
+        found = self._all_but_share(people)
         if rivals is not None:
             voices = found[ORGANIC, "voices", ALL, ALL, ALL]
-            found[ORGANIC, "share", ALL, ALL, ALL] = self._share(layout, voices, rivals)
+            found[ORGANIC, "share", ALL, ALL, ALL] = _share(voices, rivals)
         return found
 
-    def _all_but_share(self, layout: Layout) -> dict[Key, Estimated]:
-        material, here = layout.material, layout.material.rows(layout.entity)
-        echo, nobody = material.echo[here], material.author[here] == 0
+    def organic_voices(self, people: People) -> Table:
+        """Organic voices of a group's people, in each of their slices."""
+        layout = people.layout
+        counts = histograms(layout, len(self.corrector.cells), originals(layout))
+        slices = Slices(counts, layout.languages, layout.parents)
+        name = _SPONSORED.name
+        answer = self.corrector.answer(_SPONSORED, slices, roots=self.roots.get(name))
+        return count_people(people, self.corrector, {name: answer})[ORGANIC]
+
+    def _all_but_share(self, people: People) -> dict[Key, Estimated]:
+        layout = people.layout
+        echo = layout.material.echo[layout.here]
+        nobody = layout.material.author[layout.here] == 0
         cells = len(self.corrector.cells)
         found_in = {
-            "posts": histograms(layout, cells, np.ones(len(echo), np.bool_)),
+            "posts": histograms(layout, cells),
             "echoes": histograms(layout, cells, echo),
             "unknown_authors": histograms(layout, cells, nobody),
         }
@@ -110,7 +121,7 @@ class Estimator:
                 found[key] = self._bounded(
                     layout, value, n, member=member, answer=of_posts["sponsored"]
                 )
-        return found | self._people(layout, answers)
+        return found | self._people(people, answers)
 
     def _answers(self, slices: Slices, names: tuple[str, ...]) -> dict[str, Answer]:
         return {
@@ -139,16 +150,7 @@ class Estimator:
         table = self.corrector.tables(slices, answers, names)
         values = add_languages(layout, table @ members(numbers).T.astype(float))
         n = add_languages(layout, slices.posts)
-        found = {
-            number.key: self._bounded(
-                layout,
-                values[:, place],
-                n,
-                member=number.member,
-                answer=answers[number.question],
-            )
-            for place, number in enumerate(numbers)
-        }
+        found = self._bounded_all(layout, values, n, numbers, answers)
         # A part is no more than the whole: what hardly has labelled posts is bounded by what has.
         for number, places in zip(numbers, wider(numbers), strict=True):
             part = found[number.key]
@@ -199,6 +201,33 @@ class Estimator:
             estimated.low[audit.rows] = audit.low[:, place]
             estimated.high[audit.rows] = audit.high[:, place]
 
+    def _bounded_all(
+        self,
+        layout: Layout,
+        values: Table,
+        n: Table,
+        numbers: tuple[Number, ...],
+        answers: Mapping[str, Answer],
+    ) -> dict[Key, Estimated]:
+        """As `_bounded` for several numbers of the same posts, of shape (slices, numbers)."""
+        low, high = np.zeros(values.shape), np.zeros(values.shape)
+        shares = np.clip(values / np.maximum(n, 1e-9)[:, None], 0, 1)
+        for question in {number.question: None for number in numbers}:
+            some = [at for at, number in enumerate(numbers) if number.question == question]
+            strengths = _strengths(layout, answers[question])
+            for language, rows in kinds(layout):
+                errors = [self.corrector.errors(numbers[at].member, language) for at in some]
+                like = Sizes.of(n[rows], strengths[rows], 1 - self.corrector.trust)
+                at = np.ix_(rows, np.array(some))
+                bounds = find_bounds(errors, like, shares[at].T, z=self.z)
+                low[at], high[at] = bounds[0].T, bounds[1].T
+        top = n[:, None]
+        found = Estimated.within(values, low * top, high * top, top)
+        return {
+            number.key: Estimated(found.estimate[:, at], found.low[:, at], found.high[:, at])
+            for at, number in enumerate(numbers)
+        }
+
     def _bounded(
         self,
         layout: Layout,
@@ -237,8 +266,9 @@ class Estimator:
         deviation: Table = found * n
         return deviation
 
-    def _people(self, layout: Layout, answers: Mapping[str, Answer]) -> dict[Key, Estimated]:
-        sums = count_people(layout, self.corrector, answers)
+    def _people(self, people: People, answers: Mapping[str, Answer]) -> dict[Key, Estimated]:
+        layout = people.layout
+        sums = count_people(people, self.corrector, answers)
         voices = sums["voices"]
         found: dict[Key, Estimated] = {}
         for promotion, place in ANSWERS.items():
@@ -281,29 +311,16 @@ class Estimator:
         low, high = np.clip(value - reach, -1, value), np.clip(value + reach, value, 1)
         return Estimated(scale * value, scale * low, scale * high)
 
-    def _share(self, layout: Layout, voices: Estimated, rivals: Layout) -> Estimated:
-        places = np.nonzero(layout.rows >= 0)
-        rows = np.zeros(layout.count, np.int64)
-        rows[layout.rows[places]] = rivals.rows[places]
-        group = np.maximum(self._voices_of(rivals)[rows], voices.estimate)
-        others = group - voices.estimate
-        known = group >= 0.5
 
-        def share(number: Table) -> Table:
-            return np.where(known, number / np.maximum(number + others, 1e-9), np.nan)
+def _share(voices: Estimated, rivals: Table) -> Estimated:
+    group = np.maximum(rivals, voices.estimate)
+    others = group - voices.estimate
+    known = group >= 0.5
 
-        return Estimated(share(voices.estimate), share(voices.low), share(voices.high))
+    def share(number: Table) -> Table:
+        return np.where(known, number / np.maximum(number + others, 1e-9), np.nan)
 
-    def _voices_of(self, rivals: Layout) -> Table:
-        """Organic voices of all entities of a group together, in each of their slices."""
-        key = id(rivals)
-        if key not in self._voices:
-            counts = histograms(rivals, len(self.corrector.cells), originals(rivals))
-            slices = Slices(counts, rivals.languages, rivals.parents)
-            name = _SPONSORED.name
-            answer = self.corrector.answer(_SPONSORED, slices, roots=self.roots.get(name))
-            self._voices[key] = count_people(rivals, self.corrector, {name: answer})[ORGANIC]
-        return self._voices[key]
+    return Estimated(share(voices.estimate), share(voices.low), share(voices.high))
 
 
 def _concentration(sums: Mapping[str, Table], promotion: str, voices: Estimated) -> Estimated:

@@ -21,6 +21,7 @@ calibration sample's origins.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,8 @@ from murmure.influence.classes import Flags
 
 Table = NDArray[np.float64]
 
-_BLOCK = 100_000
+# So many variances are looked at together.
+_BLOCK = 1_000_000
 # Cells were made from the very posts that tell how well they separate: what is told of new posts is
 # less by this much (found on halves of the fast model's calibration sample: benchmarks/counting).
 _OPTIMISM_OF_POSTS = 1.15
@@ -129,27 +131,110 @@ class Errors:
         Returns:
             Lower and upper bounds, `share` between them; 0 and 1 where n is 0.
         """
-        low, high = np.empty(len(share)), np.empty(len(share))
-        strengths = np.broadcast_to(np.asarray(strength, float), len(share))
-        distrusts = np.broadcast_to(np.asarray(distrust, float), len(share))
-        for start in range(0, len(share), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            reach = z * np.sqrt(self.variance(n[rows], strengths[rows], distrust=distrusts[rows]))
-            low[rows] = _crossing(GRID + reach - share[rows, None])
-            high[rows] = 1 - _crossing((share[rows, None] - GRID + reach)[:, ::-1])
-        empty = n <= 0
-        low[empty], high[empty] = 0.0, 1.0
-        return np.minimum(low, share), np.maximum(high, share)
+        like = Sizes.of(n, strength, distrust)
+        low, high = self.bounds_like(like, share[None], z=z)
+        return low[0], high[0]
+
+    def reach(self, like: Sizes, z: float) -> Table:
+        """How far estimates may be from each prevalence, of shape (distinct sizes, prevalences)."""
+        variance = self.variance(like.n, like.strength, distrust=like.distrust)
+        return z * np.sqrt(variance)
+
+    def bounds_like(self, like: Sizes, share: Table, *, z: float) -> tuple[Table, Table]:
+        """The same as `bounds` for several shares of the same posts, of shape (shares, numbers)."""
+        return find_bounds([self] * len(share), like, share, z=z)
 
 
-# The grid is symmetric, so that one search serves both ends.
-def _crossing(above: Table) -> Table:
-    """The first prevalence at which each row is no longer below 0, between the grid's points."""
-    inside = above >= 0
-    first = np.where(inside.any(axis=1), inside.argmax(axis=1), len(GRID) - 1)
-    rows = np.arange(len(above))
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What variances depend on, told once where several numbers rest on the same.
+
+    Attributes:
+        n, strength, distrust: the distinct combinations.
+        place: of each number its combination.
+    """
+
+    n: Table
+    strength: Table
+    distrust: Table
+    place: NDArray[np.intp]
+
+    @staticmethod
+    def of(n: Table, strength: Table | float, distrust: Table | float) -> Sizes:
+        """Finds what is distinct.
+
+        Args:
+            n: as in `Errors.variance`, as are the others.
+            strength: as above.
+            distrust: as above.
+        """
+        n = np.asarray(n, float)
+        parts = [n, np.broadcast_to(strength, n.shape), np.broadcast_to(distrust, n.shape)]
+        columns = np.array(parts, float)
+        varied = columns[:2] if np.ndim(distrust) == 0 or not len(n) else columns
+        code = np.zeros(len(n), np.int64)
+        for column in varied:
+            values, codes = np.unique(column, return_inverse=True)
+            code = code * len(values) + codes
+        _, first, place = np.unique(code, return_index=True, return_inverse=True)
+        some = columns[:, first]
+        return Sizes(some[0], some[1], some[2], place)
+
+
+def find_bounds(
+    errors: Sequence[Errors], like: Sizes, share: Table, *, z: float
+) -> tuple[Table, Table]:
+    """The intervals of several kinds of numbers that rest on the same posts.
+
+    Args:
+        errors: of each kind.
+        like: the posts of each number.
+        share: estimated prevalences, of shape (kinds, numbers).
+        z: how many standard deviations make the interval.
+
+    Returns:
+        Lower and upper bounds of that shape, as `Errors.bounds` gives them.
+    """
+    low, high = np.empty(share.shape), np.empty(share.shape)
+    step = max(1, _BLOCK // max(len(like.n) * len(GRID), 1))
+    for start in range(0, len(errors), step):
+        kinds = slice(start, start + step)
+        made: dict[int, Table] = {}
+        for one in errors[kinds]:
+            if id(one) not in made:
+                made[id(one)] = one.reach(like, z)
+        reach = np.array([made[id(one)] for one in errors[kinds]])
+        low[kinds] = _crossing(GRID + reach, like.place, share[kinds])
+        # The grid is symmetric, so that one search serves both ends.
+        above = (reach - GRID)[:, :, ::-1]
+        high[kinds] = 1 - _crossing(above, like.place, -share[kinds])
+    empty = like.n[like.place] <= 0
+    low[:, empty], high[:, empty] = 0.0, 1.0
+    return np.minimum(low, share), np.maximum(high, share)
+
+
+def _crossing(values: Table, place: NDArray[np.intp], target: Table) -> Table:
+    """The first prevalence, between the grid's points, at which values reach a target.
+
+    Args:
+        values: of shape (kinds, sizes, prevalences).
+        place: of each number its size.
+        target: of shape (kinds, numbers).
+    """
+    points = len(GRID)
+    # What was reached once stays so: the first place is found by halving.
+    most = np.maximum.accumulate(values, axis=2).ravel()
+    rows = ((np.arange(len(values)) * values.shape[1])[:, None] + place) * points
+    first = np.zeros(target.shape, np.int64)
+    width = 1 << (points - 1).bit_length()
+    while width > 1:
+        width //= 2
+        middle = np.minimum(first + width, points) - 1
+        first = np.where(most[rows + middle] < target, middle + 1, first)
+    first = np.minimum(first, points - 1)
     before = np.maximum(first - 1, 0)
-    left, right = above[rows, before], above[rows, first]
+    flat = values.ravel()
+    left, right = flat[rows + before] - target, flat[rows + first] - target
     with np.errstate(divide="ignore", invalid="ignore"):
         part = np.where(first > 0, np.clip(left / (left - right), 0, 1), 0.0)
     part = np.nan_to_num(part, nan=0.0)

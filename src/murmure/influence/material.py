@@ -1,5 +1,4 @@
-# ruff: noqa: S608 - every name in this SQL is murmure's own, every value is quoted
-"""What estimates are made from: for each post and entity its slice, its author and its cell."""
+"""What counts are made from: for each post and entity its slice, its author and what it says."""
 
 from __future__ import annotations
 
@@ -12,26 +11,18 @@ from numpy.typing import NDArray
 
 from murmure.influence.cells import Cells
 from murmure.influence.classes import CLASS_TAGS
-from murmure.influence.database import chunks, scan
-from murmure.influence.mentions import FOUND
 from murmure.influence.metrics import ALL
 from murmure.influence.posteriors import language_numbers
-from murmure.influence.runs import Run
+from murmure.influence.posts import Mentions, Posts
 from murmure.schema import LABELS
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
 
-#: The mentions that tagging stored in the runs, not those of the view `FOUND`.
-STORED = "stored"
-
-_CHUNK = 250_000
-_NEUTRAL = LABELS["sentiment"].index("neutral") + 1  # SQL counts from 1
-_ROWS = ("win", "language", "channel", "media", "author", "echo", "cell")
-#: What tells where and when a post was written; DuckDB has a type for each.
+#: What tells where and when a post was written.
 PLACES = ("win", "language", "channel", "media")
-_OF_MENTION = ("sentiment", "experience", "touchpoint")
+
+_ROWS = ("win", "language", "channel", "author", "echo", "said", "cell")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +32,10 @@ class Material:
     Attributes:
         entities: the names of the entities, "all" first.
         firsts: where each entity's rows begin, and where the last one's end.
-        win, language, channel, media: positions among the labels of DuckDB's types, "all" being 0.
+        win, language, channel: positions among the labels, "all" being 0.
         author: who wrote the post, as a number; 0 where that is not known.
         echo: whether it copies another post.
+        said: its labels, a position in `said.SAID`.
         cell: what the model says of it.
         labels: the names of windows, languages, channels and kinds of media.
         kinds: the kind of media of each channel, by position; 0 for "all".
@@ -52,16 +44,21 @@ class Material:
 
     entities: tuple[str, ...]
     firsts: NDArray[np.int64]
-    win: NDArray[np.int32]
-    language: NDArray[np.int32]
-    channel: NDArray[np.int32]
-    media: NDArray[np.int32]
+    win: NDArray[np.integer[Any]]
+    language: NDArray[np.int8]
+    channel: NDArray[np.integer[Any]]
     author: NDArray[np.int32]
     echo: NDArray[np.bool_]
+    said: NDArray[np.uint8]
     cell: NDArray[np.uint8]
     labels: Mapping[str, tuple[str, ...]]
     kinds: NDArray[np.int64]
     groups: Mapping[str, str] | None
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """The names of entities and all labels."""
+        return {"entity": self.entities, **self.labels}
 
     def together(self, entities: Sequence[int]) -> Material:
         """The rows of several entities as if they were one, sorted by author."""
@@ -75,155 +72,97 @@ class Material:
             **{name: getattr(self, name)[rows] for name in _ROWS},
         )
 
-    def rows(self, entity: int) -> slice:
-        """The rows of an entity, by its position."""
-        return slice(int(self.firsts[entity]), int(self.firsts[entity + 1]))
+    def rows(self, entities: range) -> slice:
+        """The rows of entities, by their positions."""
+        return slice(int(self.firsts[entities.start]), int(self.firsts[entities.stop]))
 
+    def group(self, entity: int) -> str:
+        """The group of an entity; that of those without is called ""."""
+        return (self.groups or {}).get(self.entities[entity], "")
 
-def make_cells_tables(
-    connection: DuckDBPyConnection, runs: Sequence[Run], cells: Cells, *, mentions: str | None
-) -> None:
-    """Makes the tables `post_cells` and `mention_cells` from the probabilities that runs hold.
-
-    Args:
-        connection: knows the parts.
-        runs: the runs to read.
-        cells: of the model that tagged them.
-        mentions: which mentions are counted: those `STORED` in the runs, those `FOUND` anew,
-            or, None, none at all.
-    """
-    connection.execute("CREATE TABLE post_cells (number BIGINT, cell UTINYINT)")
-    connection.execute("CREATE TABLE mention_cells (number BIGINT, entity VARCHAR, cell UTINYINT)")
-    columns = ["language", *(f"{tag}_probabilities" for tag in CLASS_TAGS)]
-    for parts in chunks(runs, _CHUNK):
-        table = connection.sql(f"SELECT * FROM {scan(parts, columns)}").to_arrow_table()
-        _insert(connection, "post_cells", table, cells_of(table, cells))
-    if mentions is None:
-        return
-    for run in runs:
-        for parts in chunks([run], _CHUNK):
-            posts = scan(parts, ["language", "sponsored_probabilities", *_stored(mentions)])
-            if mentions == FOUND:
-                posts = f"{posts} JOIN {FOUND} USING (number)"
-            table = connection.sql(_mentions_query(posts)).to_arrow_table()
-            _insert(connection, "mention_cells", table, cells_of(table, cells))
-
-
-def _stored(mentions: str | None) -> list[str]:
-    return ["mentions"] if mentions == STORED else []
-
-
-def _mentions_query(posts: str) -> str:
-    """SQL of what is said of each entity by the mention that speaks for it, as counts have it."""
-    own = ", ".join(f"mention.{tag}_probabilities AS {tag}_probabilities" for tag in _OF_MENTION)
-    return (
-        f"SELECT number, mention.entity AS entity, language, sponsored_probabilities, {own} "
-        "FROM (SELECT number, language, sponsored_probabilities, unnest(mentions) AS mention "
-        f"FROM {posts}) QUALIFY row_number() OVER (PARTITION BY number, mention.entity "
-        f"ORDER BY mention.sentiment_probabilities[{_NEUTRAL}], mention.start) = 1"
-    )
+    def of_group(self, group: str) -> list[int]:
+        """The entities of a group."""
+        places = range(1, len(self.entities))
+        return [entity for entity in places if self.group(entity) == group]
 
 
 def gather(
-    connection: DuckDBPyConnection, groups: Mapping[str, str] | None, *, split: bool
+    posts: Posts,
+    mentions: Mentions | None,
+    groups: Mapping[str, str] | None,
+    *,
+    split: bool,
 ) -> Material:
-    """Reads the material from DuckDB.
+    """Puts posts and mentions together.
 
     Args:
-        connection: with the tables `posts`, `mentions` where there are groups, and those that
-            `make_cells_tables` makes, which are dropped.
-        groups: as `facts.make_facts` takes them.
-        split: likewise.
+        posts: of all runs.
+        mentions: what they name; None where posts name no entities.
+        groups: the group of each entity, which may be empty; None where posts name no entities,
+            and "all" is over every post.
+        split: whether entities are told apart; "all" alone is made where not.
     """
-    entities = (ALL, *(groups if split and groups is not None else {}))
-    rows = read_rows(connection, entities, whole=groups is None)
-    labels = {name: read_labels(connection, name) for name in PLACES}
-    kinds = np.zeros(len(labels["channel"]), np.int64)
-    pairs = "SELECT enum_code(channel)::INT, enum_code(media)::INT FROM kinds"
-    for channel, kind in connection.execute(pairs).fetchall():
-        kinds[channel] = kind
-    return sort_rows(rows, entities, labels, kinds, groups)
-
-
-def read_rows(
-    connection: DuckDBPyConnection, entities: Sequence[str], *, whole: bool
-) -> dict[str, NDArray[Any]]:
-    """One row for each post and entity, in no order, as arrays.
-
-    Args:
-        connection: as `gather` takes it.
-        entities: "all", then those that are told apart.
-        whole: whether "all" is over every post, not only those that name an entity.
-
-    Returns:
-        By name the columns `entity` (its position), those of `PLACES` (positions among their
-        labels), `author` (a hash), `known` (whether there is one), `echo` and `cell`.
-    """
-    import pyarrow as pa
-
-    codes = pa.table({"entity": pa.array(list(entities)), "code": range(len(entities))})
-    connection.register("entity_codes", codes)
-    places = ", ".join(f"enum_code({name})::INT AS {name}" for name in PLACES)
-    columns = f"{places}, coalesce(author, 0) AS author, author IS NOT NULL AS known, echo"
-    naming = "" if whole else "WHERE number IN (SELECT number FROM mentions)"
-    query = (
-        f"SELECT 0 AS entity, {columns}, c.cell FROM posts JOIN post_cells c USING (number) "
-        f"{naming}"
+    entities = (ALL, *(groups or {})) if split else (ALL,)
+    counted = posts.kept
+    if mentions is not None:
+        counted = np.zeros(len(posts.kept), np.bool_)
+        counted[mentions.number] = True
+        counted &= posts.kept
+    numbers = [np.flatnonzero(counted)]
+    codes = [np.zeros(len(numbers[0]), np.int32)]
+    said, cell = [posts.said[numbers[0]]], [posts.cell[numbers[0]]]
+    if mentions is not None and len(entities) > 1:
+        place = {name: at for at, name in enumerate(entities)}
+        entity = np.array([place.get(name, 0) for name in mentions.names], np.int32)
+        entity = entity[mentions.entity] if len(entity) else mentions.entity
+        kept = np.flatnonzero((entity > 0) & posts.kept[mentions.number])
+        numbers.append(mentions.number[kept])
+        codes.append(entity[kept])
+        said.append(mentions.said[kept])
+        cell.append(mentions.cell[kept])
+    number = np.concatenate(numbers)
+    rows = {name: getattr(posts, name)[number] for name in _ROWS if name not in {"said", "cell"}}
+    rows |= {"said": np.concatenate(said), "cell": np.concatenate(cell)}
+    return sort_rows(
+        np.concatenate(codes),
+        rows,
+        entities=entities,
+        labels=posts.labels,
+        kinds=posts.kinds,
+        groups=groups,
     )
-    if len(entities) > 1:
-        query += (
-            f" UNION ALL SELECT e.code, {columns}, coalesce(mc.cell, c.cell) FROM mentions m "
-            "JOIN posts USING (number) JOIN post_cells c USING (number) "
-            "JOIN entity_codes e ON e.entity = m.entity "
-            "LEFT JOIN mention_cells mc ON mc.number = m.number AND mc.entity = m.entity"
-        )
-    rows: dict[str, NDArray[Any]] = connection.execute(query).fetchnumpy()
-    connection.unregister("entity_codes")
-    for table in ("post_cells", "mention_cells"):
-        connection.execute(f"DROP TABLE {table}")
-    return rows
 
 
 def sort_rows(
-    rows: Mapping[str, Any],
+    entity: NDArray[Any],
+    rows: Mapping[str, NDArray[Any]],
+    *,
     entities: tuple[str, ...],
     labels: Mapping[str, tuple[str, ...]],
     kinds: NDArray[np.int64],
     groups: Mapping[str, str] | None,
 ) -> Material:
-    """The material of rows as `read_rows` gives them."""
-    # Authors' hashes become small numbers: 0 is nobody.
-    author = np.zeros(len(rows["author"]), np.int32)
-    known = np.asarray(rows["known"], np.bool_)
-    _, author[known] = np.unique(np.asarray(rows["author"])[known], return_inverse=True)
-    author[known] += 1
-    entity = np.asarray(rows["entity"], np.int64)
-    order = np.argsort(entity * (int(author.max(initial=0)) + 1) + author)
+    """The material of rows in any order.
+
+    Args:
+        entity: of each row its position in `entities`.
+        rows: the columns of the rows, by name.
+        entities: as in `Material`, as are the rest.
+        labels: as above.
+        kinds: as above.
+        groups: as above.
+    """
+    author = rows["author"]
+    order = np.argsort(entity.astype(np.int64) * (int(author.max(initial=0)) + 1) + author)
     counted = np.bincount(entity, minlength=len(entities))
-
-    def column(name: str, kind: type[np.generic] = np.int32) -> NDArray[Any]:
-        return np.asarray(rows[name])[order].astype(kind)
-
     return Material(
         entities=entities,
         firsts=np.concatenate([[0], np.cumsum(counted)]),
-        win=column("win"),
-        language=column("language"),
-        channel=column("channel"),
-        media=column("media"),
-        author=author[order],
-        echo=column("echo", np.bool_),
-        cell=column("cell", np.uint8),
         labels=labels,
         kinds=kinds,
         groups=groups,
+        **{name: rows[name][order] for name in _ROWS},
     )
-
-
-def read_labels(connection: DuckDBPyConnection, name: str) -> tuple[str, ...]:
-    """The labels of one of DuckDB's types, "all" first."""
-    ((values,),) = connection.execute(f"SELECT enum_range(NULL::{name}_label)").fetchall()
-    return tuple(values)
 
 
 def cells_of(table: pa.Table, cells: Cells, *, language: str = "language") -> NDArray[np.uint8]:
@@ -240,14 +179,3 @@ def cells_of(table: pa.Table, cells: Cells, *, language: str = "language") -> ND
         flat = column.flatten().to_numpy(zero_copy_only=False)
         probabilities[tag] = np.asarray(flat, np.float32).reshape(-1, len(LABELS[tag]))
     return cells.assign(probabilities, language_numbers(table[language].to_numpy()))
-
-
-def _insert(
-    connection: DuckDBPyConnection, name: str, table: pa.Table, cell: NDArray[np.uint8]
-) -> None:
-    import pyarrow as pa
-
-    keys = [column for column in ("number", "entity") if column in table.column_names]
-    connection.register("found_cells", table.select(keys).append_column("cell", pa.array(cell)))
-    connection.execute(f"INSERT INTO {name} SELECT * FROM found_cells")
-    connection.unregister("found_cells")

@@ -1,14 +1,10 @@
 # ruff: noqa: S608 - every name in this SQL is murmure's own, every value is quoted
-"""Which entities each post names, and how it speaks of each: one row per post and entity.
+"""Which entities each post names, for a catalogue that the runs were not tagged with.
 
-Runs that were tagged with the catalogue have it in their column `mentions`. For another catalogue
-the names are looked for in the stored texts: a post that names one entity speaks of it with the
+The names are looked for in the stored texts: a post that names one entity speaks of it with the
 post's own tags, and in a post that names several the sentences that do are tagged. What is found is
 kept in the run's folder, for the next count with this catalogue and model; where that cannot be
 written, it is found anew each time.
-
-Where a post names an entity several times, one mention speaks for all: the one whose sentence is
-least likely neutral, the first of those equal. "Brizelo came. Brizelo broke." is a complaint.
 """
 
 from __future__ import annotations
@@ -24,9 +20,9 @@ from typing import TYPE_CHECKING
 from murmure.batch.beside import MENTIONS_FOLDER
 from murmure.batch.files import put_in_place, temporary
 from murmure.batch.manifest import read_manifest
-from murmure.influence.database import chunks, quote, scan
+from murmure.influence.database import chunks, scan
 from murmure.influence.runs import Run
-from murmure.schema import LABELS, TAGS, mention_type
+from murmure.schema import TAGS, mention_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,34 +32,10 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-#: A view of all mentions found: `number`, `mentions` (lists of `schema.mention_type()`).
-FOUND = "found_mentions"
-
 #: Tags texts that name several entities: gives an array of `schema.mention_type()` lists.
 Retag = Callable[[Sequence[str]], "pa.Array"]
 
 _CHUNK = 50_000
-_NEUTRAL = LABELS["sentiment"].index("neutral") + 1  # SQL counts from 1
-
-# A mention without tags of its own leaves them NULL: the post's tags stand.
-_TABLE = (
-    "mentions (number BIGINT, entity VARCHAR, sentiment VARCHAR, experience VARCHAR, "
-    "touchpoint VARCHAR)"
-)
-
-
-def read_mentions(connection: DuckDBPyConnection, runs: Sequence[Run]) -> None:
-    """Makes the table `mentions` from what tagging stored.
-
-    Args:
-        connection: where the table `mentions` (number, entity, sentiment, experience, touchpoint)
-            is made.
-        runs: the runs to read.
-    """
-    connection.execute(f"CREATE TABLE {_TABLE}")
-    for run in runs:
-        for parts in chunks([run], 1_000_000):
-            _insert(connection, scan(parts, ["mentions"]))
 
 
 def find_mentions(
@@ -73,30 +45,26 @@ def find_mentions(
     retag: Retag,
     *,
     model: str | None = None,
-) -> None:
-    """Makes the table `mentions` by looking for the catalogue's names in the stored texts.
+) -> list[tuple[Path, int]]:
+    """Looks for the catalogue's names in the stored texts.
 
     Args:
-        connection: where the table is made, as `read_mentions` makes it, and the view `FOUND`.
+        connection: knows the parts.
         runs: the runs to read.
         catalog: the brands to look for.
         retag: called with the texts that name several of them.
         model: the fingerprint of the model that `retag` tags with. Where given, what is found is
             kept beside each run, and what was kept of the same parts is read.
+
+    Returns:
+        For each run a file with the columns `number` (of the post within the run) and `mentions`
+        (lists of `schema.mention_type()`), and the number of the run's first post. It is there as
+        long as the connection's temporary folder.
     """
-    connection.execute(f"CREATE TABLE {_TABLE}")
-    found = []
-    for place, run in enumerate(run for run in runs if run.parts):
-        path = _find(connection, run, catalog, retag, model=model, place=place)
-        # A name in brackets would be a pattern to DuckDB.
-        literal = "".join(f"[{sign}]" if sign in "[*?" else sign for sign in path.as_posix())
-        found.append(
-            f"SELECT number + {run.parts[0].first} AS number, mentions "
-            f"FROM read_parquet([{quote(literal)}], hive_partitioning = false)"
-        )
-    if found:
-        connection.execute(f"CREATE VIEW {FOUND} AS {' UNION ALL '.join(found)}")
-        _insert(connection, FOUND)
+    return [
+        (_find(connection, run, catalog, retag, model=model, place=place), run.parts[0].first)
+        for place, run in enumerate(run for run in runs if run.parts)
+    ]
 
 
 def _find(
@@ -235,18 +203,3 @@ def _of_post(posts: pa.Table, alone: Sequence[tuple[int, Span]]) -> pa.Array:
     offsets = pa.array(np.arange(len(alone) + 1), pa.int32())
     structs = pa.StructArray.from_arrays(columns, fields=fields)
     return pa.ListArray.from_arrays(offsets, structs).cast(pa.list_(kind))
-
-
-def _insert(connection: DuckDBPyConnection, table: str) -> None:
-    """Adds the mentions of a table with the columns `number` and `mentions`."""
-    tags = ", ".join(f"mention.{tag}" for tag in ("sentiment", "experience", "touchpoint"))
-    connection.execute(
-        f"INSERT INTO mentions SELECT number, mention.entity, {tags} "
-        f"FROM (SELECT number, mentions[1] AS mention FROM {table} WHERE len(mentions) = 1)"
-    )
-    connection.execute(
-        f"INSERT INTO mentions SELECT number, mention.entity, {tags} "
-        f"FROM (SELECT number, unnest(mentions) AS mention FROM {table} WHERE len(mentions) > 1) "
-        "QUALIFY row_number() OVER (PARTITION BY number, mention.entity "
-        f"ORDER BY mention.sentiment_probabilities[{_NEUTRAL}], mention.start) = 1"
-    )

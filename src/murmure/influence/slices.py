@@ -1,251 +1,261 @@
-# ruff: noqa: S608 - every name in this SQL is murmure's own, every value is quoted
-"""Slices: for every combination of columns, what the metrics are made of.
+"""Slices: for every combination of columns, what the metrics are made of, counted by label.
 
 A slice is a value, or "all", of each of the columns that counts are split by. Posts are added up
-from cells; people are counted anew in every slice, since one person may speak in several.
+from leaves (`layout`); people are counted anew in every slice, since one may speak in several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-from murmure.influence.metrics import ALL, METRICS, ORGANIC, PROMOTIONS, SPONSORED
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    from duckdb import DuckDBPyConnection
+from murmure.influence.crowds import Crowd, People
+from murmure.influence.layout import add_languages, in_leaves
+from murmure.influence.metrics import ALL, ORGANIC, PROMOTIONS, SPONSORED
+from murmure.influence.said import LABELS_SAID, SAID
+from murmure.schema import LABELS
 
-_READ_ROWS = 1_000_000
+Numbers = NDArray[np.signedinteger[Any]]
+Flags = NDArray[np.bool_]
 
-# `win` is the window: that word is SQL's own.
-_KEYS = ("entity", "win", "language", "channel", "media")
-_KEY_LIST = ", ".join(_KEYS)
-
-# Conditions on the column `sponsored` for each value of `promotion`.
-_PROMOTED = {ORGANIC: "NOT sponsored", SPONSORED: "sponsored", ALL: "true"}
-_LIVED = "NOT echo AND experience <> 'none'"
-
-# Posts added up, for each promotion.
-_SUMS = {
-    "posts": "true",
-    "unknown": "NOT known",
-    "echoes": "echo",
-    "originals": "NOT echo",
-    "known": "NOT echo AND known",
-    "good": f"{_LIVED} AND sentiment = 'positive'",
-    "bad": f"{_LIVED} AND sentiment = 'negative'",
-}
-# People counted: aggregates over one row per voice, whose posts are its columns "organic",
-# "sponsored" and "all", and whose balances are over organic posts.
-_VOICES = {
-    **{f"voices_{name}": f'count(*) FILTER ("{name}" > 0)' for name in PROMOTIONS},
-    **{f"squares_{name}": f'sum("{name}"::DOUBLE * "{name}")' for name in PROMOTIONS},
-    "in_favour": "count(*) FILTER (balance > 0)",
-    "against": "count(*) FILTER (balance < 0)",
-    "advocates": "count(*) FILTER (own > 0)",
-    "detractors": "count(*) FILTER (own < 0)",
-}
-# The slices that are there for every entity and window, be it with nothing.
-_WHOLE = f"(language = '{ALL}' AND channel = '{ALL}' AND media = '{ALL}')"
-_ALL_LABELS = ", ".join(
-    f"'{ALL}'::{name}_label AS {name}" for name in ("experience", "touchpoint", "sentiment")
-)
+_MOODS = {"good": "positive", "bad": "negative"}
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """One combination of columns whose values make slices; the other columns are "all".
+class Split:
+    """A number of posts that a slice is split into.
 
     Attributes:
-        columns: of the window, language, channel and media; the entity is always one.
+        promotion, metric, experience, touchpoint, sentiment: as in a counts table.
     """
 
-    columns: tuple[str, ...]
-
-    @property
-    def keys(self) -> str:
-        """The five key columns, as SQL selects them."""
-        return ", ".join(
-            name if name in ("entity", *self.columns) else f"'{ALL}'::{name}_label AS {name}"
-            for name in _KEYS
-        )
-
-    def group(self, *more: str) -> str:
-        """The columns that SQL groups by."""
-        return ", ".join(("entity", *self.columns, *more))
+    promotion: str
+    metric: str
+    experience: str
+    touchpoint: str
+    sentiment: str
 
 
-def cuts(by: Collection[str]) -> Iterator[Cut]:
-    """The cuts that splitting by these columns takes, the whole first.
+def _splits() -> tuple[Split, ...]:
+    found = []
+    for promotion in PROMOTIONS:
+        found += [Split(promotion, "posts", ALL, ALL, mood) for mood in LABELS["sentiment"]]
+        for metric in _MOODS:
+            found += [
+                Split(promotion, metric, experience, touchpoint, ALL)
+                for experience in (ALL, *LABELS["experience"][:-1])
+                for touchpoint in (ALL, *LABELS["touchpoint"])
+                if (experience, touchpoint) != (ALL, ALL)
+            ]
+    return tuple(found)
 
-    A channel is of one kind of media, so that these two are never combined.
+
+#: All splits of a slice.
+SPLITS = _splits()
+#: What posts of a slice are added up to, for each promotion.
+SUMS = ("posts", "unknown", "echoes", "originals", "known", *_MOODS)
+#: What people of a slice are added up to.
+VOICES = (
+    *(f"voices_{name}" for name in PROMOTIONS),
+    *(f"squares_{name}" for name in PROMOTIONS),
+    "in_favour",
+    "against",
+    "advocates",
+    "detractors",
+)
+#: The numbers of a slice, besides its splits.
+MEASURES = (*(f"{name}_{of}" for name in SUMS for of in PROMOTIONS), *VOICES)
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """What the labels say in the slices of entities.
+
+    Attributes:
+        keys: of shape (5, slices): of each slice its position among the entities and the labels of
+            windows, languages, channels and kinds of media, "all" being 0; in their order.
+        row: in a layout; -1 where there is no post.
+        numbers: by name of `MEASURES`, and `group_voices` (the organic voices of all entities of
+            the group together), which are not of the slice's own posts.
+        splits: of shape (slices, SPLITS).
     """
-    places = [(), *((name,) for name in ("channel", "media") if name in by)]
-    for place in places:
-        for language in [(), ("language",)] if "language" in by else [()]:
-            for win in [(), ("win",)]:
-                yield Cut((*win, *language, *place))
+
+    keys: Numbers
+    row: Numbers
+    numbers: dict[str, Numbers]
+    splits: Numbers
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+        return len(self.row)
 
 
-def make_slices(connection: DuckDBPyConnection, by: Collection[str]) -> None:
-    """Makes the tables `slices`, one row each, and `splits`: a slice's posts by label.
+def count_labels(people: People) -> tuple[dict[str, Numbers], Numbers]:
+    """The numbers of each row of a layout, by name of `MEASURES`, and its splits."""
+    layout = people.layout
+    said = layout.material.said[layout.here].astype(np.int64)
+    known = layout.material.author[layout.here] > 0
+    kind = (said * 2 + layout.material.echo[layout.here]) * 2 + known
+    leaves = in_leaves(layout, kind, 4 * len(SAID))
+    posts = add_languages(layout, layout.roll() @ (leaves @ _WANTED))
+    sums = _whole(posts[:, : len(_SUM_NAMES)])
+    numbers = dict(zip(_SUM_NAMES, sums.T, strict=True))
+    speaking = in_leaves(layout, said, len(SAID), people.speaking)
+    voices = _whole(add_languages(layout, layout.roll() @ (speaking @ _ONE_POST)))
+    for crowd in people.crowds:
+        _put_right(voices, crowd, said[people.speaks[crowd.posts]])
+    numbers |= dict(zip(VOICES, voices.T, strict=True))
+    return numbers, _whole(posts[:, len(_SUM_NAMES) :])
+
+
+def _put_right(voices: Numbers, crowd: Crowd, said: Numbers) -> None:
+    """Puts what is true of people in the place of the sums over their posts."""
+    starts = crowd.starts
+    posts = np.diff(np.append(starts, len(said)))
+    organic = np.add.reduceat(_IS_ORGANIC[said], starts)
+    by_promotion = {ORGANIC: organic, SPONSORED: posts - organic, ALL: posts}
+    balance = np.add.reduceat(_BALANCE[said], starts)
+    own = np.add.reduceat(_OWN_BALANCE[said], starts)
+    of_people = [
+        *(by_promotion[name] > 0 for name in PROMOTIONS),
+        *(by_promotion[name] ** 2 for name in PROMOTIONS),
+        balance > 0,
+        balance < 0,
+        own > 0,
+        own < 0,
+    ]
+    for place, value in enumerate(of_people):
+        of_posts = np.add.reduceat(_ONE_POST[said, place], starts)
+        more = np.bincount(crowd.rows, value - of_posts, minlength=len(voices))
+        voices[:, place] += _whole(more)
+
+
+def count_organic_voices(people: People) -> Numbers:
+    """The organic voices of each row of a layout."""
+    layout = people.layout
+    said = layout.material.said[layout.here].astype(np.int64)
+    leaves = in_leaves(layout, said, len(SAID), people.speaking)
+    found = _whole(add_languages(layout, layout.roll() @ (leaves @ _IS_ORGANIC.astype(float))))
+    for crowd in people.crowds:
+        organic = np.add.reduceat(_IS_ORGANIC[said[people.speaks[crowd.posts]]], crowd.starts)
+        values: Numbers = (organic > 0) - organic
+        found += _whole(np.bincount(crowd.rows, values, minlength=len(found)))
+    return found
+
+
+def take_slices(
+    row: Numbers,
+    keys: Numbers,
+    numbers: Mapping[str, Numbers],
+    splits: Numbers,
+    *,
+    entities: range,
+    by: Collection[str],
+    kinds: Numbers,
+    windows: int,
+) -> Slices:
+    """The slices that a counts table has.
 
     Args:
-        connection: with the tables `sums`, `people`, `rivals` and `kinds`.
-        by: the columns to split by.
+        row: of each slice that has posts its row in `numbers` and `splits`.
+        keys: as in `Slices`, in any order.
+        numbers: by name of `MEASURES`.
+        splits: of shape (rows, SPLITS).
+        entities: which have slices.
+        by: the columns that counts are split by.
+        kinds: the kind of media of each channel.
+        windows: how many labels of windows there are, "all" among them.
     """
-    make_types(connection)
-    for place, cut in enumerate(cuts(by)):
-        for table, rows in (("slices", _slices(cut)), ("splits", _splits(cut))):
-            create = f"INSERT INTO {table}" if place else f"CREATE TABLE {table} AS"
-            connection.execute(f"{create} {rows}")
-    if "media" in by:  # a channel's rows once more, with its kind beside it
-        for table in ("slices", "splits"):
-            connection.execute(
-                f"INSERT INTO {table} SELECT t.* REPLACE (k.media AS media) "
-                f"FROM {table} t JOIN kinds k USING (channel)"
-            )
+    if "language" not in by:
+        row, keys = row[keys[2] == 0], keys[:, keys[2] == 0]
+    if {"channel", "media"} <= set(by):  # a channel's slices once more, with its kind beside it
+        again = keys[3] > 0
+        twice = keys[:, again]
+        twice[4] = kinds[twice[3]]
+        keys, row = np.concatenate([keys, twice], axis=1), np.concatenate([row, row[again]])
+    # Every entity is there in every window, be it with nothing.
+    there = np.zeros((len(entities), windows), np.bool_)
+    whole = keys[:, (keys[2:] == 0).all(axis=0)]
+    there[whole[0] - entities.start, whole[1]] = True
+    entity, win = np.nonzero(~there)
+    nothing = np.zeros((len(keys), len(win)), keys.dtype)
+    nothing[0], nothing[1] = entity + entities.start, win
+    keys = np.concatenate([keys, nothing], axis=1)
+    row = np.concatenate([row, np.full(len(win), -1)])
+    order = np.lexsort(keys[::-1])
+    keys, row = keys[:, order], row[order]
+    filled = row >= 0
+
+    def taken(values: Numbers) -> Numbers:
+        found = np.zeros((len(row), *values.shape[1:]), values.dtype)
+        found[filled] = values[row[filled]]
+        return found
+
+    every = {name: taken(values) for name, values in numbers.items()}
+    return Slices(keys, row, every, taken(splits))
 
 
-def make_types(connection: DuckDBPyConnection) -> None:
-    """Makes the types of promotions and metrics, whose labels are sorted as they are listed."""
-    for name, labels in (("promotion", PROMOTIONS), ("metric", [m.name for m in METRICS])):
-        listed = ", ".join(f"'{label}'" for label in labels)
-        connection.execute(f"CREATE TYPE {name}_label AS ENUM ({listed})")
+def _whole(values: NDArray[Any]) -> NDArray[np.int64]:
+    whole: NDArray[np.int64] = np.rint(values).astype(np.int64)
+    return whole
 
 
-def read_slices(connection: DuckDBPyConnection) -> Iterator[pa.Table]:
-    """Reads the rows of the counts table, in a fixed order.
-
-    Args:
-        connection: with the tables `slices` and `splits`.
-
-    Yields:
-        Tables of the rows of some entities each, so that memory holds them; the columns are those
-        of a counts table but for `window`, which is called `win`, and the estimates.
-    """
-    query = _long_table()
-    for table in ("sums", "people"):
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
-    (entities, rows), *_ = connection.execute(
-        "SELECT len(enum_range(NULL::entity_label)), "
-        f"(SELECT count(*) FROM slices) * {len(METRICS)} + (SELECT count(*) FROM splits)"
-    ).fetchall()
-    step = max(1, entities * _READ_ROWS // max(rows, 1))
-    for first in range(0, entities, step):
-        last = first + step - 1
-        yield connection.sql(query, params=[first, last]).to_arrow_table()
+def _is(tag: str, label: str) -> Flags:
+    return np.array([labels[LABELS_SAID.index(tag)] == label for labels in SAID])
 
 
-def _long_table() -> str:
-    # Its texts are of the types that `facts` and `make_slices` made: sorted as their labels are.
-    selects = []
-    for metric in METRICS:
-        for promotion in metric.promotions:
-            numbers = f"{metric.raw} AS raw, {metric.n} AS n".format(promotion=promotion)
-            wanted = f"posts_{promotion} > 0 OR {_WHOLE}"
-            if metric.name == "share":
-                wanted = f"({wanted}) AND entity <> '{ALL}'"
-            selects.append(
-                f"SELECT {_KEY_LIST}, '{promotion}'::promotion_label AS promotion, "
-                f"'{metric.name}'::metric_label AS metric, {_ALL_LABELS}, {numbers} "
-                f"FROM slices WHERE {wanted}"
-            )
-        if metric.split_by:
-            n = " ".join(
-                f"WHEN '{promotion}' THEN {metric.n}".format(promotion=promotion)
-                for promotion in metric.promotions
-            )
-            selects.append(
-                f"SELECT {_KEY_LIST}, promotion, metric, experience, touchpoint, sentiment, "
-                f"splits.posts, CASE promotion {n} END FROM splits JOIN slices USING ({_KEY_LIST}) "
-                f"WHERE metric = '{metric.name}'"
-            )
-    labels = "promotion, metric, experience, touchpoint, sentiment"
-    return (
-        f"SELECT {_KEY_LIST}, {labels}, raw::DOUBLE AS raw, n::BIGINT AS n "
-        f"FROM ({' UNION ALL '.join(selects)}) WHERE enum_code(entity) BETWEEN ? AND ? "
-        f"ORDER BY {_KEY_LIST}, {labels}"
-    )
+def _of_promotion(name: str, sponsored: Flags) -> Flags:
+    return {ORGANIC: ~sponsored, SPONSORED: sponsored, ALL: np.ones(len(sponsored), np.bool_)}[name]
 
 
-def _slices(cut: Cut) -> str:
-    present = "SELECT * FROM added LEFT JOIN voices"
-    if cut.columns in ((), ("win",)):  # every entity in every window, be it with nothing
-        wins = "enum_range(NULL::win_label)[2:]" if cut.columns else f"['{ALL}']"
-        present = (
-            "SELECT * FROM (SELECT unnest(enum_range(NULL::entity_label))::entity_label AS entity, "
-            f"win::win_label AS win, '{ALL}'::language_label AS language, "
-            f"'{ALL}'::channel_label AS channel, '{ALL}'::media_label AS media "
-            f"FROM (SELECT unnest({wins}) AS win)) "
-            f"LEFT JOIN added USING ({_KEY_LIST}) LEFT JOIN voices"
-        )
-    sums = [f"{name}_{promotion}" for name in _SUMS for promotion in PROMOTIONS]
-    filled = ", ".join(f"coalesce({name}, 0) AS {name}" for name in (*sums, *_VOICES))
-    same = " AND ".join(f"g.{name} = s.{name}" for name in _KEYS[1:])
-    return (
-        f"WITH added AS ({_added(cut)}), voices AS ({_voices(cut)}), "
-        f"grouped AS ({group_voices(cut)}) "
-        f"SELECT {', '.join('s.' + name for name in _KEYS)}, {filled}, "
-        "coalesce(group_voices, 0) AS group_voices "
-        f"FROM ({present} USING ({_KEY_LIST})) s LEFT JOIN rivals r ON r.entity = s.entity "
-        f"LEFT JOIN grouped g ON g.rivals = r.rivals AND {same}"
-    )
+def _wanted() -> NDArray[np.float64]:
+    """Which posts each sum and split counts; rows are labels, echo or not, author known or not."""
+
+    def every(tag: str, label: str) -> Flags:
+        return np.repeat(_is(tag, label), 4)
+
+    echo = np.tile([False, False, True, True], len(SAID))
+    known = np.tile([False, True, False, True], len(SAID))
+    lived = ~echo & ~every("experience", "none")
+    moods = {name: lived & every("sentiment", mood) for name, mood in _MOODS.items()}
+    conditions = {
+        "posts": np.ones(len(echo), np.bool_),
+        "unknown": ~known,
+        "echoes": echo,
+        "originals": ~echo,
+        "known": ~echo & known,
+        **moods,
+    }
+    sponsored = every("sponsored", "yes")
+    columns = [
+        conditions[name] & _of_promotion(of, sponsored) for name in SUMS for of in PROMOTIONS
+    ]
+    for split in SPLITS:
+        column = conditions[split.metric] & _of_promotion(split.promotion, sponsored)
+        for tag in ("experience", "touchpoint", "sentiment"):
+            if (label := getattr(split, tag)) != ALL:
+                column = column & every(tag, label)
+        columns.append(column)
+    return np.array(columns, float).T
 
 
-def _added(cut: Cut) -> str:
-    sums = ", ".join(
-        f"sum(posts) FILTER ({promoted} AND {condition})::BIGINT AS {name}_{promotion}"
-        for name, condition in _SUMS.items()
-        for promotion, promoted in _PROMOTED.items()
-    )
-    return f"SELECT {cut.keys}, {sums} FROM sums GROUP BY {cut.group()}"
-
-
-def _voices(cut: Cut) -> str:
-    aggregates = ", ".join(f"{value} AS {name}" for name, value in _VOICES.items())
-    posts = ", ".join(
-        f'count(*) FILTER ({promoted}) AS "{name}"' for name, promoted in _PROMOTED.items()
-    )
-    return (
-        f"SELECT {cut.keys}, {aggregates} FROM (SELECT {cut.group('author')}, {posts}, "
-        f"sum(balance) AS balance, sum(own) AS own FROM people GROUP BY {cut.group('author')}) "
-        f"GROUP BY {cut.group()}"
-    )
-
-
-def group_voices(cut: Cut) -> str:
-    """SQL that gives the organic voices of each group of entities, in the slices of a cut."""
-    keys, group = (sql.replace("entity", "rivals", 1) for sql in (cut.keys, cut.group()))
-    return (
-        f"SELECT {keys}, count(*) AS group_voices FROM (SELECT DISTINCT {group}, author "
-        f"FROM people JOIN rivals USING (entity) WHERE NOT sponsored) GROUP BY {group}"
-    )
-
-
-def _splits(cut: Cut) -> str:
-    by_sentiment = (
-        f"SELECT {cut.keys}, sponsored, 'posts' AS metric, '{ALL}'::experience_label AS "
-        f"experience, '{ALL}'::touchpoint_label AS touchpoint, sentiment, sum(posts) AS posts "
-        "FROM sums GROUP BY GROUPING SETS "
-        f"(({cut.group('sponsored', 'sentiment')}), ({cut.group('sentiment')}))"
-    )
-    sets = ", ".join(
-        f"({cut.group('metric', *promotion, *labels)})"
-        for promotion in (("sponsored",), ())
-        for labels in (("experience", "touchpoint"), ("experience",), ("touchpoint",))
-    )
-    by_touchpoint = (
-        f"SELECT {cut.keys}, sponsored, metric, coalesce(experience, '{ALL}'), "
-        f"coalesce(touchpoint, '{ALL}'), '{ALL}', sum(posts) FROM (SELECT *, "
-        "CASE sentiment WHEN 'positive' THEN 'good' ELSE 'bad' END AS metric FROM sums "
-        f"WHERE {_LIVED} AND sentiment <> 'neutral') GROUP BY GROUPING SETS ({sets})"
-    )
-    promotion = f"CASE sponsored WHEN true THEN '{SPONSORED}' WHEN false THEN '{ORGANIC}' END"
-    return (
-        "SELECT * EXCLUDE (sponsored) REPLACE (metric::metric_label AS metric), "
-        f"coalesce({promotion}, '{ALL}')::promotion_label AS promotion "
-        f"FROM ({by_sentiment} UNION ALL {by_touchpoint})"
-    )
+_SUM_NAMES = MEASURES[: len(SUMS) * len(PROMOTIONS)]
+_WANTED = _wanted()
+_IS_ORGANIC = _is("sponsored", "no").astype(np.int32)
+_BALANCE = (_is("sentiment", "positive") * 1 - _is("sentiment", "negative") * 1) * _IS_ORGANIC
+_OWN_BALANCE = _BALANCE * _is("experience", "own")
+# What is true of a person who wrote one post.
+_ONE_POST = np.array(
+    [
+        *([_IS_ORGANIC, 1 - _IS_ORGANIC, np.ones(len(SAID))] * 2),
+        _BALANCE > 0,
+        _BALANCE < 0,
+        _OWN_BALANCE > 0,
+        _OWN_BALANCE < 0,
+    ],
+    float,
+).T

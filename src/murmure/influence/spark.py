@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - every name in this SQL is murmure's own, every value is quoted
 """Counts of tagged posts on a cluster: the same as `counting.count` gives of the same rows.
 
 There is one way of counting, the local one; the cluster splits the work so that it fits:
@@ -17,51 +16,44 @@ No step depends on the order of rows or on which task had them, so that a task m
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from murmure.errors import InputError, UsageError
 from murmure.influence.alerts import add_alerts
-from murmure.influence.correcting import Known, correct, know_errors
-from murmure.influence.counting import LANGUAGES, WINDOWS, check_options, load_brands
+from murmure.influence.correcting import Entities, Known, know_errors
+from murmure.influence.counting import LANGUAGES, check_options, load_brands, make_table
 from murmure.influence.database import connect
-from murmure.influence.facts import make_rivals, make_types
-from murmure.influence.material import (
-    PLACES,
-    Material,
-    read_labels,
-    sort_rows,
-)
-from murmure.influence.media import UNKNOWN, load_media
+from murmure.influence.material import PLACES, Material, sort_rows
+from murmure.influence.media import load_media
 from murmure.influence.metrics import ALL
+from murmure.influence.posts import kinds_of, make_labels
 from murmure.influence.runs import Run
-from murmure.influence.slices import make_types as make_metric_types
-from murmure.influence.slices import read_slices
+from murmure.influence.slices import MEASURES, SPLITS, Slices, take_slices
 from murmure.influence.spark_echoes import find_flags, read_words
 from murmure.influence.spark_tally import (
     GROUPS,
     KIND_AND_LABELS,
-    MATERIAL,
+    NUMBERS,
     OF_ROWS,
-    SLICE_KEYS,
     SLICES,
-    SPLITS,
     Retag,
     Tally,
 )
-from murmure.influence.tables import counts_table
 from murmure.schema import LABELS, POST_COLUMNS
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
     from pyspark.sql import Column, DataFrame
 
     from murmure.catalog import Catalog
+
+Numbers = NDArray[np.int64]
 
 _NO_TIME = 2**63 - 1
 
@@ -128,7 +120,7 @@ def count(
     tally = Tally(
         groups=groups,
         by=tuple(sorted(by)),
-        window=WINDOWS[window],
+        window=window,
         languages=tuple(languages),
         kinds=dict(load_media(media)),
         brands=brands if search else None,
@@ -140,26 +132,20 @@ def count(
     ties = [name for name in posts.columns if name.startswith("tie_")]
     words = read_words(posts.select("key", "bucket", "time", *ties, "text"))
     words = words.persist(StorageLevel.DISK_ONLY)
-    found = None
     try:
         flags = find_flags(words, parts=parts, unique=bool(place))
         rows = posts.select("bucket", *tally.reads.names).withColumn("flag", F.lit(0))
         both = rows.unionByName(flags, allowMissingColumns=True).repartition(parts, "bucket")
-        schema = tally.schema
-        found = both.mapInArrow(tally, from_arrow_schema(schema))
+        found = both.mapInArrow(tally, from_arrow_schema(tally.schema))
         if known.cells is not None:
-            found = found.persist(StorageLevel.DISK_ONLY)
-        numbers = [name for name in schema.names if name not in {*KIND_AND_LABELS, *OF_ROWS}]
-        added = found.where(F.col("kind") != MATERIAL).groupBy(*KIND_AND_LABELS)
-        sums = added.agg(*(F.sum(name).alias(name) for name in numbers)).toArrow()
-        material = None
-        if known.cells is not None:
-            one = found.where(F.col("kind") == MATERIAL)
-            material = one.select("entity", *PLACES, *OF_ROWS).toArrow()
+            material = found.select("entity", *PLACES, *OF_ROWS).toArrow()
+            sums = tally.schema.empty_table()
+        else:
+            material = None
+            added = found.groupBy(*KIND_AND_LABELS)
+            sums = added.agg(*(F.sum(name).alias(name) for name in NUMBERS)).toArrow()
     finally:
         words.unpersist()
-        if found is not None:
-            found.unpersist()
     counts = add_alerts(make_counts(sums, material, tally, level=level), window=window)
     told: dict[str, Any] = {
         "by": sorted(by),
@@ -230,65 +216,96 @@ def make_counts(
         tally: what was asked for.
         level: how often intervals shall cover the truth.
     """
-    wins = sorted({name for name in sums["win"].to_pylist() if name not in {None, ALL}})
-    channels = {name for name in sums["channel"].to_pylist() if name not in {None, ALL}}
-    named = dict(tally.groups or {}) if "entity" in tally.by else {}
-    measures = [name for name in sums.schema.names if name not in KIND_AND_LABELS]
-    own = [name for name in measures if name not in {"posts", "group_voices"}]
+    entities = (ALL, *(tally.groups or {} if "entity" in tally.by else {}))
+    rows = sums if material is None else material
+    names = ({*rows[name].to_pylist()} - {ALL, None} for name in ("win", "channel"))
+    labels = make_labels(*names)
+    kinds = kinds_of(labels, tally.kinds)
     with connect([]) as connection:
-        make_types(connection, wins=wins, channels=channels)
-        make_rivals(connection, named)
-        make_metric_types(connection)
-        connection.register("all_sums", sums)
-        keys = ", ".join(f"{name}::{name}_label AS {name}" for name in SLICE_KEYS)
-        # The other labels of splits are plain texts in a local count, too, and sorted as such.
-        typed = ", ".join(f"{name}::{name}_label AS {name}" for name in ("promotion", "metric"))
-        connection.execute(
-            f"CREATE TABLE splits AS SELECT {keys}, {typed}, experience, touchpoint, sentiment, "
-            f"posts FROM all_sums WHERE kind = '{SPLITS}'"
+        if material is not None:
+            made = _make_material(material, entities, labels, kinds, tally.groups)
+            counted = Entities(made, tally.by, cells=tally.cells, level=level)
+            return make_table(connection, counted, made.names)
+        named = {"entity": entities, **labels}
+        return make_table(connection, _Summed(sums, tally, named, kinds), named)
+
+
+class _Summed:
+    """The slices of entities as tasks counted them."""
+
+    def __init__(
+        self, sums: pa.Table, tally: Tally, labels: Mapping[str, Sequence[str]], kinds: Numbers
+    ) -> None:
+        self._tally = tally
+        self._labels = labels
+        self._kinds = kinds
+        self._slices = sums.filter(pc.equal(sums["kind"], SLICES))
+        self._of_groups = sums.filter(pc.equal(sums["kind"], GROUPS))
+
+    def together(self) -> Iterator[range]:
+        """One entity after the other."""
+        for entity in range(len(self._labels["entity"])):
+            yield range(entity, entity + 1)
+
+    def count(self, entities: range) -> tuple[Slices, None]:
+        """The slices of an entity, of which nothing is estimated."""
+        name = self._labels["entity"][entities.start]
+        rows, keys = self._rows(self._slices, name)
+        numbers = {measure: rows[measure].to_numpy() for measure in MEASURES}
+        splits = np.array([rows[f"split_{place}"].to_numpy() for place in range(len(SPLITS))])
+        slices = take_slices(
+            np.arange(rows.num_rows),
+            np.concatenate([np.full((1, rows.num_rows), entities.start), keys]),
+            numbers,
+            splits.T,
+            entities=entities,
+            by=self._tally.by,
+            kinds=self._kinds,
+            windows=len(self._labels["win"]),
         )
-        # Every entity is there in every window, be it with nothing.
-        whole = ", ".join(f"'{ALL}'::{name}_label" for name in ("language", "channel", "media"))
-        nothing = ", ".join(f"0 AS {name}" for name in own)
-        added = (
-            f"SELECT {keys}, {', '.join(own)} FROM all_sums WHERE kind = '{SLICES}' UNION ALL "
-            "SELECT unnest(enum_range(NULL::entity_label))::entity_label, win::win_label, "
-            f"{whole}, {nothing} FROM (SELECT unnest(enum_range(NULL::win_label)) AS win)"
-        )
-        kinds = {
-            name: "DOUBLE" if pa.types.is_floating(sums[name].type) else "BIGINT" for name in own
-        }
-        totals = ", ".join(f"sum({name})::{kind} AS {name}" for name, kind in kinds.items())
-        connection.execute(
-            f"CREATE TABLE slices AS SELECT s.*, coalesce(g.group_voices, 0) AS group_voices FROM "
-            f"(SELECT {', '.join(SLICE_KEYS)}, {totals} FROM ({added}) GROUP BY ALL) s "
-            "LEFT JOIN rivals r ON r.entity = s.entity "
-            f"LEFT JOIN (SELECT * FROM all_sums WHERE kind = '{GROUPS}') g "
-            "ON g.entity = r.rivals::VARCHAR AND g.win = s.win::VARCHAR "
-            "AND g.language = s.language::VARCHAR AND g.channel = s.channel::VARCHAR "
-            # A channel's rows are there with its kind beside it, too; their group is the channel's.
-            f"AND g.media = CASE s.channel WHEN '{ALL}' THEN s.media::VARCHAR ELSE '{ALL}' END"
-        )
-        batches = read_slices(connection)
-        if material is not None and tally.cells is not None:
-            entities = (ALL, *named)
-            made = _make_material(connection, material, tally, entities)
-            batches = correct(batches, made, tally.cells, by=tally.by, level=level)
-        return counts_table(batches)
+        slices.numbers["group_voices"] = np.zeros(len(slices), np.int64)
+        if entities.start:
+            group = (self._tally.groups or {})[name]
+            of_group, places = self._rows(self._of_groups, group)
+            voices = np.zeros([len(self._labels[place]) for place in PLACES], np.int64)
+            voices[tuple(places)] = of_group["group_voices"].to_numpy()
+            _, win, language, channel, media = slices.keys
+            # With its kind beside it a channel is the same channel.
+            media = np.where(channel > 0, 0, media)
+            slices.numbers["group_voices"] = voices[win, language, channel, media]
+        return slices, None
+
+    def _rows(self, table: pa.Table, entity: str) -> tuple[pa.Table, Numbers]:
+        rows = table.filter(pc.equal(table["entity"], entity))
+        return rows, np.array([_codes(rows[name], self._labels[name]) for name in PLACES])
 
 
 def _make_material(
-    connection: DuckDBPyConnection, rows: pa.Table, tally: Tally, entities: tuple[str, ...]
+    rows: pa.Table,
+    entities: tuple[str, ...],
+    labels: Mapping[str, tuple[str, ...]],
+    kinds: Numbers,
+    groups: Mapping[str, str] | None,
 ) -> Material:
     """The material of all tasks together, in numbers that are the same for all."""
-    labels = {name: read_labels(connection, name) for name in PLACES}
-    columns = {"known": rows["author"].is_valid().to_numpy()}
-    for name, known in [("entity", entities), *labels.items()]:
-        # Channels that nothing is split by have no labels here, and need none.
-        place = pc.fill_null(pc.index_in(rows[name], pa.array(known, pa.string())), 0)
-        columns[name] = place.to_numpy()
-    columns["author"] = pc.fill_null(rows["author"], 0).to_numpy().view(np.uint64)
-    columns |= {name: rows[name].to_numpy() for name in ("echo", "cell")}
-    media = [tally.kinds.get(name.lower(), UNKNOWN) for name in labels["channel"][1:]]
-    kinds = np.array([0, *(labels["media"].index(kind) for kind in media)], np.int64)
-    return sort_rows(columns, entities, labels, kinds, tally.groups)
+    known = rows["author"].is_valid().to_numpy()
+    hashes = pc.fill_null(rows["author"], 0).to_numpy().view(np.uint64)
+    author = np.zeros(rows.num_rows, np.int32)
+    _, author[known] = np.unique(hashes[known], return_inverse=True)
+    author[known] += 1
+    columns: dict[str, NDArray[Any]] = {
+        "win": _codes(rows["win"], labels["win"]).astype(np.int32),
+        "language": _codes(rows["language"], labels["language"]).astype(np.int8),
+        "channel": _codes(rows["channel"], labels["channel"]).astype(np.int32),
+        "author": author,
+        "echo": rows["echo"].to_numpy().astype(np.bool_),
+        "said": rows["said"].to_numpy().astype(np.uint8),
+        "cell": rows["cell"].to_numpy().astype(np.uint8),
+    }
+    entity = _codes(rows["entity"], entities).astype(np.int64)
+    return sort_rows(entity, columns, entities=entities, labels=labels, kinds=kinds, groups=groups)
+
+
+def _codes(column: pa.ChunkedArray, labels: Sequence[str]) -> Numbers:
+    found = pc.fill_null(pc.index_in(column, pa.array(labels, pa.string())), 0)
+    return np.asarray(found.to_numpy(), np.int64)

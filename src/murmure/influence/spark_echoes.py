@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from murmure.influence.database import connect
+from murmure.influence.echo_search import words_query
 from murmure.influence.echoes import Numbers, Words, find_copies, first_pass
-from murmure.influence.facts import words_query
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

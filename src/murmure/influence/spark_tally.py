@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from murmure.errors import RunError
 from murmure.influence.cells import Cells
+from murmure.influence.crowds import meet
 from murmure.influence.database import connect, quote
-from murmure.influence.facts import make_facts, make_posts
-from murmure.influence.material import (
-    PLACES,
-    STORED,
-    make_cells_tables,
-    read_labels,
-    read_rows,
-)
-from murmure.influence.mentions import FOUND, find_mentions, read_mentions
-from murmure.influence.metrics import ALL
+from murmure.influence.layout import Layout, make_layout
+from murmure.influence.material import PLACES, Material, gather
+from murmure.influence.mentions import find_mentions
+from murmure.influence.posts import STORED, Posts, read_mentions, read_posts
 from murmure.influence.runs import Part, Run
-from murmure.influence.slices import cuts, group_voices, make_slices
+from murmure.influence.slices import MEASURES, SPLITS, count_labels, count_organic_voices
 from murmure.influence.spark_echoes import ALL_BUT_ONE, EVERY
 from murmure.schema import LABELS
 
@@ -38,13 +34,20 @@ if TYPE_CHECKING:
 
     from murmure.catalog import Catalog
 
+#: What tells a slice.
 SLICE_KEYS = ("entity", "win", "language", "channel", "media")
-ALL_LABELS = (*SLICE_KEYS, "promotion", "metric", "experience", "touchpoint", "sentiment")
 #: The kinds of row that one task tells of its posts.
-SLICES, SPLITS, GROUPS, MATERIAL = "slices", "splits", "grouped", "material"
-KIND_AND_LABELS = ("kind", *ALL_LABELS)
+SLICES, GROUPS, MATERIAL = "slices", "grouped", "material"
+KIND_AND_LABELS = ("kind", *SLICE_KEYS)
+#: The numbers of a slice; they add up over tasks.
+NUMBERS = (*MEASURES, *(f"split_{place}" for place in range(len(SPLITS))), "group_voices")
 #: What a row of the material has besides its labels.
-OF_ROWS = {"author": pa.int64(), "echo": pa.int32(), "cell": pa.int32()}
+OF_ROWS = {"author": pa.int64(), "echo": pa.int32(), "said": pa.int32(), "cell": pa.int32()}
+_KINDS = {
+    **dict.fromkeys(KIND_AND_LABELS, pa.string()),
+    **dict.fromkeys(NUMBERS, pa.int64()),
+    **OF_ROWS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Tally:
     Attributes:
         groups: the group of each entity; None where posts name none.
         by: the columns to split by.
-        window: how windows are named, for DuckDB's strftime.
+        window: `day`, `week` or `month`.
         languages: which languages' posts are counted.
         kinds: the kind of media of each channel.
         brands: the brands to look for in the texts; None where `mentions` tells them.
@@ -132,10 +135,7 @@ class Tally:
     @property
     def schema(self) -> pa.Schema:
         """The columns given: which kind of row, its labels, and numbers that add up."""
-        with TemporaryDirectory(prefix="murmure-count-") as folder:
-            file = Path(folder, "part.parquet")
-            pq.write_table(self.reads.empty_table(), file)
-            return self._count(file, pa.table({"key": [], "flag": []}), 0).schema
+        return pa.schema(list(_KINDS.items()))
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Counts one partition's posts."""
@@ -166,96 +166,91 @@ class Tally:
     def _count(self, file: Path, flags: pa.Table, rows: int) -> pa.Table:
         """What a local count makes of the posts before metrics, as rows that add up."""
         runs = [Run(file.parent, "", "", {}, (Part(file, rows, 0),))]
+        search, retag = self.brands, self.retag
         with connect(runs) as connection:
             connection.execute("SET threads = 1")
-            _flag(connection, file, flags)
-            make_posts(
-                connection, runs, kinds=self.kinds, languages=self.languages, window=self.window
+            stored = search is None and self.groups is not None
+            posts, mentions = read_posts(
+                connection,
+                runs,
+                _flag(connection, file, flags, rows),
+                kinds=self.kinds,
+                languages=self.languages,
+                window=self.window,
+                cells=self.cells,
+                mentions=STORED if stored else None,
+                sponsored=search is not None and self.cells is not None,
+                threads=1,
             )
-            if self.brands is not None and self.retag is not None:
-                brands, retag = self.brands, self.retag
-                find_mentions(connection, runs, brands, lambda texts: retag(brands, texts))
-            elif self.groups is not None:
-                read_mentions(connection, runs)
-            tables = []
-            if self.cells is not None:
-                found = STORED if self.brands is None else FOUND
-                told_by = None if self.groups is None else found
-                make_cells_tables(connection, runs, self.cells, mentions=told_by)
-                tables.append(self._material(connection))
-            make_facts(connection, self.groups, split="entity" in self.by)
-            groups = " UNION ALL ".join(
-                f"(SELECT rivals::VARCHAR AS entity, * EXCLUDE (rivals) FROM ({group_voices(cut)}))"
-                for cut in cuts(self.by)
-            )
-            connection.execute(f"CREATE TABLE grouped AS {groups}")
-            make_slices(connection, self.by)
-            tables += [_rows(connection, kind) for kind in (GROUPS, SPLITS, SLICES)]
-            every = pa.schema(list(OF_ROWS.items())).empty_table()
-            columns = [*KIND_AND_LABELS, *_measures(connection), *OF_ROWS]
-            return pa.concat_tables([*tables, every], promote_options="default").select(columns)
-
-    def _material(self, connection: DuckDBPyConnection) -> pa.Table:
-        """What estimates are made of, with names for numbers that are of this task alone."""
-        entities = [ALL, *(self.groups or {} if "entity" in self.by else {})]
-        rows = read_rows(connection, entities, whole=self.groups is None)
-        columns = {"kind": pa.array([MATERIAL] * len(rows["cell"]), pa.string())}
-        for name, labels in [
-            ("entity", entities),
-            *((p, read_labels(connection, p)) for p in PLACES),
-        ]:
-            columns[name] = pa.array(labels, pa.string()).take(pa.array(rows[name]))
-        author = pa.array(rows["author"].astype(np.uint64).view(np.int64))
-        columns["author"] = pc.if_else(pa.array(rows["known"]), author, pa.scalar(None, pa.int64()))
-        for name in ("echo", "cell"):
-            columns[name] = pa.array(rows[name].astype(np.int32))
-        return pa.table(columns)
+            if search is not None and retag is not None:
+                found = find_mentions(connection, runs, search, lambda texts: retag(search, texts))
+                mentions = read_mentions(posts, found, self.cells)
+        material = gather(posts, mentions, self.groups, split="entity" in self.by)
+        tables = [self.schema.empty_table()]
+        if self.cells is not None:
+            tables.append(_material(material, posts))
+        else:
+            tables += _slices(material, self.by)
+        return pa.concat_tables(tables, promote_options="default")
 
 
-def _measures(connection: DuckDBPyConnection) -> list[str]:
-    """The numbers of the slices, the voices of a group and the posts of a split among them."""
-    names = [name for name, *_ in connection.execute("DESCRIBE slices").fetchall()]
-    return [*(name for name in names if name not in SLICE_KEYS), "posts"]
+def _slices(material: Material, by: Collection[str]) -> Iterator[pa.Table]:
+    for entity in range(len(material.entities)):
+        people = meet(make_layout(material, range(entity, entity + 1), by))
+        numbers, splits = count_labels(people)
+        numbers |= {f"split_{place}": column for place, column in enumerate(splits.T)}
+        yield _rows(SLICES, material.entities[entity], people.layout, numbers)
+    for group in sorted({material.group(entity) for entity in range(1, len(material.entities))}):
+        together = material.together(material.of_group(group))
+        people = meet(make_layout(together, range(1), by))
+        yield _rows(GROUPS, group, people.layout, {"group_voices": count_organic_voices(people)})
 
 
-def _rows(connection: DuckDBPyConnection, table: str) -> pa.Table:
-    """A table's rows with all label columns, without those that tell nothing."""
-    columns = [
-        (name, kind) for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()
-    ]
-    labels = {name for name, _ in columns if name in ALL_LABELS}
-    numbers = {
-        # The voices of its group are no number of the slice's own: they are told by group.
-        name: f"{'0' if table == SLICES and name == 'group_voices' else name}"
-        f"::{'DOUBLE' if kind == 'DOUBLE' else 'BIGINT'} AS {name}"
-        for name, kind in columns
-        if name not in labels
-    }
-    told = " OR ".join(
-        f"{name} <> 0" for name in numbers if (table, name) != (SLICES, "group_voices")
-    )
-    selected = [
-        f"'{table}' AS kind",
-        *(
-            f"{name}::VARCHAR AS {name}" if name in labels else f"NULL::VARCHAR AS {name}"
-            for name in ALL_LABELS
-        ),
-        *numbers.values(),
-    ]
-    return connection.sql(
-        f"SELECT {', '.join(selected)} FROM {table} WHERE {told}"
-    ).to_arrow_table()
+def _rows(kind: str, name: str, layout: Layout, numbers: Mapping[str, Any]) -> pa.Table:
+    """The slices of a layout of one entity or group, with their labels."""
+    row, keys = layout.slices()
+    texts = {"kind": [kind] * len(row), "entity": [name] * len(row)}
+    columns = {key: pa.array(values, pa.string()) for key, values in texts.items()}
+    for key, code in zip(PLACES, keys[1:], strict=True):
+        labels = layout.material.labels[key]
+        columns[key] = pa.array(labels, pa.string()).take(pa.array(code))
+    for key, values in numbers.items():
+        columns[key] = pa.array(values[row], pa.int64())
+    return pa.table(columns)
 
 
-def _flag(connection: DuckDBPyConnection, file: Path, flags: pa.Table) -> None:
-    """Makes the table `echoes` of what was found, and of reposts."""
+def _material(material: Material, posts: Posts) -> pa.Table:
+    """What estimates are made of, with names for numbers that are of this task alone."""
+    many = len(material.cell)
+    entity = np.repeat(np.arange(len(material.entities)), np.diff(material.firsts))
+    columns = {"kind": pa.array([MATERIAL] * many, pa.string())}
+    columns["entity"] = pa.array(material.entities, pa.string()).take(pa.array(entity))
+    for name in PLACES:
+        media = material.kinds[material.channel]
+        code = media if name == "media" else getattr(material, name)
+        columns[name] = pa.array(material.labels[name], pa.string()).take(pa.array(code))
+    author = pa.array(posts.names[material.author].view(np.int64))
+    known = pa.array(material.author > 0)
+    columns["author"] = pc.if_else(known, author, pa.scalar(None, pa.int64()))
+    for name in ("echo", "said", "cell"):
+        columns[name] = pa.array(getattr(material, name).astype(np.int32))
+    return pa.table(columns)
+
+
+def _flag(
+    connection: DuckDBPyConnection, file: Path, flags: pa.Table, rows: int
+) -> NDArray[np.bool_]:
+    """Whether each post is an echo, by what was found, or a repost."""
     connection.register("flags", flags)
-    connection.execute(
-        "CREATE TABLE echoes AS SELECT number FROM (SELECT file_row_number AS number, key, "
+    found = connection.execute(
+        "SELECT number FROM (SELECT file_row_number AS number, key, "
         "trim(coalesce(repost_of, '')) <> '' AS repost, "
         "row_number() OVER (PARTITION BY key ORDER BY file_row_number) AS place "
         f"FROM read_parquet({quote(file.as_posix())}, file_row_number = true)) p "
         f"WHERE repost OR key IN (SELECT key FROM flags WHERE flag = {EVERY}) "
         f"OR place > 1 AND key IN (SELECT key FROM flags WHERE flag = {ALL_BUT_ONE})"
-    )
+    ).fetchnumpy()
     connection.unregister("flags")
+    echoes = np.zeros(rows, np.bool_)
+    echoes[found["number"]] = True
+    return echoes

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 import pyarrow as pa
 
 from murmure.errors import InputError, UsageError
@@ -26,6 +27,11 @@ _INDEXES = {name: pa.int32() for name in ("entity", "window", "channel")}
 #: Characters that make a spreadsheet take a cell for a formula.
 _FORMULA = r"^[=+\-@\t\r]"
 
+#: How many significant digits a number in CSV has after its point at most.
+_CSV_DIGITS = 6
+#: Up to this power, doubles hold powers of ten exactly.
+_MOST_DECIMALS = 22
+
 
 def counts_schema() -> pa.Schema:
     """The columns of a counts table: texts from a dictionary, of which millions take little room.
@@ -42,30 +48,12 @@ def counts_schema() -> pa.Schema:
     return pa.schema([*texts, *numbers, pa.field("n", pa.int64(), nullable=False)])
 
 
-def counts_table(batches: Iterable[pa.Table]) -> pa.Table:
-    """A counts table from counted rows, which have no estimates yet.
-
-    Args:
-        batches: tables with the columns of slice and metric (the window is called `win`), `raw`
-            and `n`.
-    """
-    schema = counts_schema()
-    tables = []
-    for rows in batches:
-        unknown = pa.nulls(rows.num_rows, pa.float64())
-        columns = []
-        for field in schema:
-            name = "win" if field.name == "window" else field.name
-            columns.append(rows[name].cast(field.type) if name in rows.column_names else unknown)
-        tables.append(pa.table(columns, schema=schema))
-    return pa.concat_tables(tables)
-
-
 def write_counts(counts: pa.Table, output: str | Path) -> None:
     """Writes a counts table.
 
-    A file appears whole or not at all. In CSV, a cell that a spreadsheet would take for a formula
-    gets an apostrophe before it.
+    A file appears whole or not at all. In CSV, which people read, numbers are rounded to 6
+    significant digits (before the point they have them all), and a cell that a spreadsheet would
+    take for a formula gets an apostrophe before it.
 
     Args:
         counts: the table.
@@ -130,6 +118,21 @@ def guard_formulas(texts: pa.Array) -> pa.Array:
     return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
 
 
+def rounded(numbers: pa.Array) -> pa.Array:
+    """Numbers with 6 significant digits, or as many as they have before the point.
+
+    Example:
+        >>> rounded(pa.array([4.951277338489823, 0.0012345678, 1234567.8, None])).to_pylist()
+        [4.95128, 0.00123457, 1234568.0, None]
+    """
+    values = numbers.to_numpy(zero_copy_only=False)
+    size = np.abs(values, out=np.ones_like(values), where=np.isfinite(values) & (values != 0))
+    decimals = np.clip(_CSV_DIGITS - 1 - np.floor(np.log10(size)), 0, _MOST_DECIMALS)
+    # Divided by a power of ten, a whole number gives the double that is written so briefly.
+    scale = 10.0**decimals
+    return pa.array(np.rint(values * scale) / scale, mask=numbers.is_null().to_numpy(False))
+
+
 def _write_csv(counts: pa.Table, sink: IO[bytes]) -> None:
     from pyarrow import csv
 
@@ -138,12 +141,16 @@ def _write_csv(counts: pa.Table, sink: IO[bytes]) -> None:
     with csv.CSVWriter(sink, plain, write_options=options) as writer:
         for batch in counts.to_batches(max_chunksize=100_000):
             columns = [
-                guard_formulas(column.cast(field.type))
-                if pa.types.is_string(field.type)
-                else column
+                _as_cells(column, field.type)
                 for column, field in zip(batch.columns, plain, strict=True)
             ]
             writer.write_batch(pa.record_batch(columns, schema=plain))
+
+
+def _as_cells(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind):
+        return guard_formulas(column.cast(kind))
+    return rounded(column) if pa.types.is_floating(kind) else column
 
 
 def _write_jsonl(counts: pa.Table, sink: IO[bytes]) -> None:

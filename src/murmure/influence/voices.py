@@ -1,4 +1,4 @@
-"""Sums over the people of each slice of an entity."""
+"""Sums over the people of each slice, from probabilities."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from murmure.influence.classes import ATTITUDE, OWN, TAG_QUESTIONS
 from murmure.influence.correction import Answer, Corrector
-from murmure.influence.layout import Layout
+from murmure.influence.crowds import Crowd, People
+from murmure.influence.layout import Layout, add_languages, histograms
 from murmure.influence.metrics import ORGANIC, SPONSORED
 from murmure.influence.people import at_least_one, outnumber
 from murmure.influence.posteriors import NEITHER
 
 Table = NDArray[np.float64]
-Numbers = NDArray[np.int64]
 
 #: By promotion, its answer's place in the question of the tag `sponsored`.
 ANSWERS = {
@@ -23,63 +23,68 @@ ANSWERS = {
     SPONSORED: TAG_QUESTIONS["sponsored"].answers.index("yes"),
 }
 
+# What is told of a post, by question: the name of each and the answer's place.
+_TOLD = (
+    (TAG_QUESTIONS["sponsored"], {ORGANIC: ANSWERS[ORGANIC]}),
+    (ATTITUDE, {"for": 0, "against": 1}),
+    (OWN, {"advocates": 0, "detractors": 1}),
+)
+_BALANCES = (("for", "against"), ("advocates", "detractors"))
+
 
 def count_people(
-    layout: Layout, corrector: Corrector, answers: Mapping[str, Answer]
+    people: People, corrector: Corrector, answers: Mapping[str, Answer]
 ) -> dict[str, Table]:
     """Sums over the people of each slice.
+
+    Args:
+        people: of entities.
+        corrector: of the model.
+        answers: what was found, by question; what rests on others is not summed.
 
     Returns:
         Arrays of shape (slices,): voices (known for sure), organic and sponsored voices, those for
         and against, advocates and detractors; and for either promotion the expected posts and
         squares of posts of each voice, added up (`posts:organic`, `squares:organic`).
     """
-    material, here = layout.material, layout.material.rows(layout.entity)
-    speaks = np.flatnonzero((material.author[here] > 0) & ~material.echo[here])
-    author, cell = material.author[here][speaks], material.cell[here][speaks].astype(np.int64)
-    spoken = material.language[here][speaks]
+    layout, cells = people.layout, len(corrector.cells)
+    cell = layout.material.cell[layout.here]
+    posts = histograms(layout, cells, people.speaking)
     chances = _chances(layout, corrector, answers)
-    names = ("voices", *ANSWERS, "for", "against", "advocates", "detractors")
-    squares = tuple(f"{what}:{name}" for name in ANSWERS for what in ("posts", "squares"))
-    sums = {name: np.zeros(layout.count) for name in (*names, *squares)}
-    for win, place in layout.cuts():
-        own = layout.row(spoken, win[speaks], place[speaks])
-        for language in (spoken, np.zeros_like(spoken)):
-            row = layout.row(language, win[speaks], place[speaks])
-            order = np.argsort(row, kind="stable")
-            rows, people = row[order], author[order]
-            new = np.ones(len(rows), np.bool_)
-            new[1:] = (rows[1:] != rows[:-1]) | (people[1:] != people[:-1])
-            starts = np.flatnonzero(new)
-            posts = own[order], cell[order]
-            _add_people(sums, rows[starts], starts, {n: t[posts] for n, t in chances.items()})
+    once = {name: (posts * table).sum(axis=1) for name, table in chances.items()}
+    once["voices"] = posts.sum(axis=1)
+    once[SPONSORED] = once["voices"] - once[ORGANIC]
+    for name in ANSWERS:  # the square of what is there or not is itself
+        once[f"posts:{name}"] = once[f"squares:{name}"] = once[name]
+    sums = {name: add_languages(layout, values) for name, values in once.items()}
+    for crowd in people.crowds:
+        # One number for row and cell, to look several tables up with.
+        place = people.own(crowd).astype(np.int64) * cells + cell[people.speaks[crowd.posts]]
+        _put_right(sums, crowd, {name: table.ravel()[place] for name, table in chances.items()})
     return sums
 
 
-def _add_people(
-    sums: Mapping[str, Table], rows: Numbers, starts: Numbers, chances: Mapping[str, Table]
-) -> None:
-    if not len(starts):
-        return
+def _put_right(sums: Mapping[str, Table], crowd: Crowd, chances: Mapping[str, Table]) -> None:
+    starts = crowd.starts
+    lengths = np.diff(np.append(starts, len(crowd.posts)))
 
-    def add(name: str, values: Table | None = None) -> None:
-        sums[name][:] += np.bincount(rows, values, minlength=len(sums[name]))
+    def add(name: str, people: Table, posts: Table) -> None:
+        """Puts what is true of people in the place of the sum over their posts."""
+        values = people - posts
+        sums[name][:] += np.bincount(crowd.rows, values, minlength=len(sums[name]))
 
-    add("voices")
-    organic = chances["organic"]
+    add("voices", np.ones(len(starts)), lengths.astype(float))
+    organic = chances[ORGANIC]
     for promotion, chance in ((ORGANIC, organic), (SPONSORED, 1 - organic)):
-        add(promotion, at_least_one(chance, starts))
         posts = np.add.reduceat(chance, starts)
-        add(f"posts:{promotion}", posts)
+        add(promotion, at_least_one(chance, starts), posts)
         spread = np.add.reduceat(chance * (1 - chance), starts)
-        add(f"squares:{promotion}", posts**2 + spread)
-    for above, below, plus, minus in (
-        ("for", "against", "for", "against"),
-        ("advocates", "detractors", "good", "bad"),
-    ):
-        more, fewer = outnumber(chances[plus], chances[minus], starts)
-        add(above, more)
-        add(below, fewer)
+        add(f"squares:{promotion}", posts**2 + spread, posts)
+    for above, below in _BALANCES:
+        if above in chances:
+            more, fewer = outnumber(chances[above], chances[below], starts)
+            add(above, more, np.add.reduceat(chances[above], starts))
+            add(below, fewer, np.add.reduceat(chances[below], starts))
 
 
 def _chances(
@@ -87,20 +92,16 @@ def _chances(
 ) -> dict[str, Table]:
     """By name the probability in each slice of one language and cell."""
     shape = (layout.alone, len(corrector.cells))
-    found = {name: np.zeros(shape) for name in ("organic", "for", "against", "good", "bad")}
-    for language in range(NEITHER + 1):
-        rows = np.flatnonzero(layout.languages == language)
-        if not len(rows):
+    found: dict[str, Table] = {}
+    for question, names in _TOLD:
+        if question.name not in answers:
             continue
-        for question, names in (
-            (TAG_QUESTIONS["sponsored"], {"organic": ANSWERS[ORGANIC]}),
-            (ATTITUDE, {"for": 0, "against": 1}),
-            (OWN, {"good": 0, "bad": 1}),
-        ):
-            if question.name not in answers:
-                continue
-            prevalences = answers[question.name].prevalences[rows]
-            table = corrector.posteriors(question, prevalences, language)
-            for name, place in names.items():
-                found[name][rows] = table[:, :, place]
+        found |= {name: np.zeros(shape) for name in names}
+        for language in range(NEITHER + 1):
+            rows = np.flatnonzero(layout.languages == language)
+            if len(rows):
+                prevalences = answers[question.name].prevalences[rows]
+                table = corrector.posteriors(question, prevalences, language)
+                for name, place in names.items():
+                    found[name][rows] = table[:, :, place]
     return found

@@ -23,7 +23,7 @@ _QUERY = """
 WITH posts AS (
     SELECT hash(trim(author)) AS author,
         list_distinct([m.entity FOR m IN mentions]) AS brands
-    FROM read_parquet($parts, union_by_name = true)
+    FROM read_parquet($parts, union_by_name = true, hive_partitioning = false)
     WHERE language <> 'other' AND sponsored = 'no' AND trim(coalesce(author, '')) <> ''
 ), named AS (
     SELECT unnest(brands) AS entity, author FROM posts

@@ -43,7 +43,7 @@ WITH posts AS (
         coalesce(nullif(trim(channel), ''), 'unknown') AS channel,
         language, sponsored, disclosure,
         len(list_distinct([m.entity FOR m IN mentions])) AS brands, {who}
-    FROM read_parquet($parts, union_by_name = true)
+    FROM read_parquet($parts, union_by_name = true, hive_partitioning = false)
     WHERE language <> 'other' AND repost_of IS NULL
 ), scored AS (
     SELECT *, CASE sentiment WHEN 'positive' THEN 'good' ELSE 'bad' END AS polarity,

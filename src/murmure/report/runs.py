@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ class Quality:
 
 
 def parts(folders: Iterable[Path]) -> list[str]:
-    """The Parquet parts of some runs, in order.
+    """The Parquet parts of some runs, in order, as DuckDB's patterns that fit them alone.
 
     Raises:
         InputError: where a folder is missing or holds no part.
@@ -86,7 +87,7 @@ def parts(folders: Iterable[Path]) -> list[str]:
             files = [folder / part.file for part in manifest.parts]
         if not files:
             raise InputError("no part-*.parquet in it; run `murmure tag` first", file=folder)
-        found += map(str, files)
+        found += [escape(str(file)) for file in files]
     return found
 
 
@@ -120,7 +121,7 @@ def quality(folders: Sequence[Path], database: duckdb.DuckDBPyConnection) -> Qua
             epoch_us(min(created_at) FILTER ({counted})),
             epoch_us(max(created_at) FILTER ({counted})),
             {abstained}
-        FROM read_parquet($parts, union_by_name = true)
+        FROM read_parquet($parts, union_by_name = true, hive_partitioning = false)
     """  # noqa: S608 - only our own column names are put in
     try:
         row = database.execute(query, {"parts": parts(folders)}).fetchone()
