@@ -12,6 +12,7 @@ from murmure.influence.audited import from_sample
 from murmure.influence.cells import Cells
 from murmure.influence.classes import OWN, QUESTIONS
 from murmure.influence.correction import Answer, Corrector, Slices
+from murmure.influence.intervals import independent
 from murmure.influence.misfit import misfit, trust
 from murmure.influence.people import outnumber
 from murmure.influence.posteriors import Sample
@@ -42,19 +43,22 @@ class Seen:
         slices: their histograms.
         answers: what was found of each question.
         tables: posts found in each class, of shape (bags, classes).
+        worth: how many posts of different people the posts of each bag are worth.
     """
 
     language: int
     slices: Slices
     answers: dict[str, Answer]
     tables: Table
+    worth: Table
 
 
 class Ours:
     """The estimator that counts use, on bags by themselves: each is a run of one slice."""
 
-    def __init__(self, cells: Cells, pool: Sample) -> None:
+    def __init__(self, cells: Cells, pool: Sample, authors: Numbers) -> None:
         self.corrector = Corrector(cells)
+        self.authors = authors
         self.cell = cells.assign(pool.probabilities, pool.languages).astype(np.int64)
 
     def see(self, posts: Numbers, language: int) -> Seen:
@@ -69,7 +73,11 @@ class Ours:
         trusts = trust(*misfit(self.corrector.cells, slices.histograms, slices.languages, tables))
         if (trusts < 1).any():
             answers, tables = self._adapt(slices, trusts)
-        return Seen(language, slices, answers, tables)
+        _, starts, bag = people_of(self.authors[posts])
+        written = np.diff(np.append(starts, posts.size))
+        pairs = np.bincount(bag, written * (written - 1.0), minlength=len(posts))
+        worth = independent(slices.posts, pairs)
+        return Seen(language, slices, answers, tables, worth)
 
     def _adapt(self, slices: Slices, trusts: Table) -> tuple[dict[str, Answer], Table]:
         answers = {
@@ -84,7 +92,7 @@ class Ours:
         value = np.clip(seen.tables[:, target.member].sum(axis=1), 0, n)
         answer = seen.answers["own" if target.tag == "joint" else target.tag]
         low, high = self.corrector.errors(target.member, seen.language).bounds(
-            value / n, n, z=Z, strength=answer.strengths, distrust=answer.distrust
+            value / n, seen.worth, z=Z, strength=answer.strengths, distrust=answer.distrust
         )
         return Found(value, np.minimum(low * n, value), np.maximum(high * n, value))
 

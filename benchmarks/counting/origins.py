@@ -53,7 +53,7 @@ def measure_origin(folder: Path, *, origin: str, seed: int, peers: bool) -> Colu
     pool, rest = sample.take(inside), sample.take(~inside)
     generator = np.random.default_rng([seed, 1_000_000])
     authors = write_authors(pool, generator)
-    ours = Ours(make_cells(rest), pool)
+    ours = Ours(make_cells(rest), pool, authors)
     predicted = predicted_classes(pool)
     asked = PeersByLanguage(rest, pool)
     rows = []

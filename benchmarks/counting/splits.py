@@ -65,7 +65,7 @@ def measure_ours(folder: Path, *, split: int, bags: int, seed: int) -> Columns:
     """
     calibration, pool, authors, generator = _drawn(folder, split, seed)
     drawn = list(draw_bags(pool, authors, bags=bags, generator=generator))
-    ours = Ours(make_cells(calibration), pool)
+    ours = Ours(make_cells(calibration), pool, authors)
     predicted = predicted_classes(pool)
     auditor = np.random.default_rng([seed, split, 1])
     rows: list[Columns] = []

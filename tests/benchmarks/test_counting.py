@@ -110,7 +110,7 @@ def test_estimates_of_people_hold_them_more_often_than_labels_do() -> None:
     generator = np.random.default_rng(1)
     calibration, pool = halves(simulated(4000), generator)
     authors = write_authors(pool, generator)
-    ours = Ours(make_cells(calibration), pool)
+    ours = Ours(make_cells(calibration), pool, authors)
     spoken = np.flatnonzero(pool.languages == 0)
     posts = np.array([generator.permutation(spoken)[:400] for _ in range(20)])
     found = ours.detractors(ours.see(posts, 0), posts, authors)

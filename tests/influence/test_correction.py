@@ -8,6 +8,7 @@ import pytest
 from murmure.influence.cells import Cells, make_cells
 from murmure.influence.classes import LIVED, OWN, QUESTIONS, where
 from murmure.influence.correction import Corrector, Slices
+from murmure.influence.intervals import independent
 from murmure.influence.numbers import OF_ORIGINALS, members
 from murmure.influence.posteriors import NEITHER, Joint
 from murmure.influence.shrinking import STRONGEST, shrink, strength
@@ -180,3 +181,13 @@ def test_learning_twice_gives_the_same_cells(cells: Cells) -> None:
     again = make_cells(tag_posts(draw_classes(1500, generator, MIX), generator))
     np.testing.assert_array_equal(again.centres, cells.centres)
     np.testing.assert_array_equal(again.ratios, cells.ratios)
+
+
+def test_posts_of_few_people_make_intervals_wider(cells: Cells) -> None:
+    errors = Corrector(cells).errors(where(sentiment="negative"), NEITHER)
+    posts = np.full(3, 400.0)
+    # Everybody wrote once; everybody ten times; one person wrote all.
+    worth = independent(posts, np.array([0.0, 400 * 9, 400 * 399]))
+    assert worth[0] == 400
+    low, high = errors.bounds(np.full(3, 0.3), worth, z=1.96)
+    assert np.all(np.diff(high - low) > 0)

@@ -136,17 +136,18 @@ ATTITUDE = _question(
 )
 
 #: All questions, by name. The order is that in which tables are made to agree with the answers:
-#: the last has the last word.
+#: the last has the last word, which is the tags', whose answers are surest. Whether there is an
+#: experience, touchpoint says better than experience does.
 QUESTIONS: Mapping[str, Question] = {
     question.name: question
     for question in (
-        TAG_QUESTIONS["touchpoint"],
-        TAG_QUESTIONS["experience"],
-        ATTITUDE,
-        TAG_QUESTIONS["sentiment"],
-        TAG_QUESTIONS["sponsored"],
         OWN,
         LIVED,
+        ATTITUDE,
+        TAG_QUESTIONS["experience"],
+        TAG_QUESTIONS["touchpoint"],
+        TAG_QUESTIONS["sentiment"],
+        TAG_QUESTIONS["sponsored"],
     )
 }
 

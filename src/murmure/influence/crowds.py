@@ -55,6 +55,14 @@ class People:
         flags[self.speaks] = True
         return flags
 
+    def pairs(self) -> NDArray[np.float64]:
+        """Of each slice, for each post how many others its author wrote there, added up."""
+        found = np.zeros(self.layout.count)
+        for crowd in self.crowds:
+            posts = np.diff(np.append(crowd.starts, len(crowd.posts)))
+            found += np.bincount(crowd.rows, posts * (posts - 1.0), minlength=len(found))
+        return found
+
     def own(self, crowd: Crowd) -> Numbers:
         """Of each post of a crowd the slice of one language that it is in."""
         rows = self.layout.leaf_rows(crowd.cut, alone=True)

@@ -12,7 +12,7 @@ from murmure.influence.auditing import Labels, audit_numbers
 from murmure.influence.classes import ATTITUDE, OWN, QUESTIONS, TAG_QUESTIONS, Flags, where
 from murmure.influence.correction import Answer, Corrector, Slices
 from murmure.influence.crowds import People
-from murmure.influence.intervals import Sizes, find_bounds
+from murmure.influence.intervals import Sizes, find_bounds, independent
 from murmure.influence.layout import Layout, add_languages, histograms, kinds, originals
 from murmure.influence.metrics import ALL, ORGANIC
 from murmure.influence.numbers import OF_ORIGINALS, OF_POSTS, Number, members, wider
@@ -107,9 +107,10 @@ class Estimator:
         of_posts = answers if not echo.any() else self._answers(posts, _POST_QUESTIONS)
         if not self.roots:
             self.roots.update(self._roots(firsts, answers))
+        pairs = people.pairs()
         found: dict[Key, Estimated] = {}
-        found |= self._posts(layout, posts, of_posts, _POST_QUESTIONS, OF_POSTS)
-        found |= self._posts(layout, firsts, answers, tuple(QUESTIONS), OF_ORIGINALS)
+        found |= self._posts(layout, posts, of_posts, OF_POSTS, pairs=pairs)
+        found |= self._posts(layout, firsts, answers, OF_ORIGINALS, pairs=pairs)
         for metric in ("echoes", "unknown_authors"):
             some = Slices(found_in[metric], layout.languages, layout.parents)
             counts = self.corrector.expected(_SPONSORED, some, of_posts["sponsored"].prevalences)
@@ -144,13 +145,14 @@ class Estimator:
         layout: Layout,
         slices: Slices,
         answers: Mapping[str, Answer],
-        names: tuple[str, ...],
         numbers: tuple[Number, ...],
+        *,
+        pairs: Table,
     ) -> dict[Key, Estimated]:
-        table = self.corrector.tables(slices, answers, names)
+        table = self.corrector.tables(slices, answers, tuple(answers))
         values = add_languages(layout, table @ members(numbers).T.astype(float))
         n = add_languages(layout, slices.posts)
-        found = self._bounded_all(layout, values, n, numbers, answers)
+        found = self._bounded_all(layout, values, n, numbers, answers, pairs=pairs)
         # A part is no more than the whole: what hardly has labelled posts is bounded by what has.
         for number, places in zip(numbers, wider(numbers), strict=True):
             part = found[number.key]
@@ -208,16 +210,19 @@ class Estimator:
         n: Table,
         numbers: tuple[Number, ...],
         answers: Mapping[str, Answer],
+        *,
+        pairs: Table,
     ) -> dict[Key, Estimated]:
         """As `_bounded` for several numbers of the same posts, of shape (slices, numbers)."""
         low, high = np.zeros(values.shape), np.zeros(values.shape)
         shares = np.clip(values / np.maximum(n, 1e-9)[:, None], 0, 1)
+        worth = independent(n, pairs)
         for question in {number.question: None for number in numbers}:
             some = [at for at, number in enumerate(numbers) if number.question == question]
             strengths = _strengths(layout, answers[question])
             for language, rows in kinds(layout):
                 errors = [self.corrector.errors(numbers[at].member, language) for at in some]
-                like = Sizes.of(n[rows], strengths[rows], 1 - self.corrector.trust)
+                like = Sizes.of(worth[rows], strengths[rows], 1 - self.corrector.trust)
                 at = np.ix_(rows, np.array(some))
                 bounds = find_bounds(errors, like, shares[at].T, z=self.z)
                 low[at], high[at] = bounds[0].T, bounds[1].T

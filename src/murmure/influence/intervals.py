@@ -14,6 +14,13 @@ posts that were counted and no sample of others (the missing information princip
 Woodbury, 1972). The interval is the set of prevalences that the estimate does not speak against
 (Wilson, 1927), so that it never leaves [0, n] and stays wide where the estimate is 0.
 
+Posts of one author are alike, and the model errs alike on them, so that n is their number over
+
+    1 + r (sum m^2 / sum m - 1),
+
+with m the posts of each author in the slice and r how far the errors on two of them correlate
+(the design effect of clusters of unequal size: Kish, 1965).
+
 Where posts are no mix of the calibration sample's classes (`misfit`), estimates are adapted less,
 and a third variance is added: that between what the model says and what is so in each of the
 calibration sample's origins.
@@ -35,14 +42,38 @@ Table = NDArray[np.float64]
 # So many variances are looked at together.
 _BLOCK = 1_000_000
 # Cells were made from the very posts that tell how well they separate: what is told of new posts is
-# less by this much (found on halves of the fast model's calibration sample: benchmarks/counting).
-_OPTIMISM_OF_POSTS = 1.15
-_OPTIMISM_OF_CALIBRATION = 1.5
+# less by this much (found on halves of the calibration sample of `base`: benchmarks/counting).
+_OPTIMISM_OF_POSTS = 1.2
+_OPTIMISM_OF_CALIBRATION = 1.7
+# How far the model's errors on two posts of one author correlate: the mean over all labels, with
+# authors simulated as in benchmarks/counting, half of whom always say the same.
+_LIKENESS = 0.11
+# Numbers of posts are rounded to such a part, so that fewer variances are worked out.
+_ROUNDING = 0.01
 # With fewer origins, how they differ is not known, and taken for five points.
 _FEWEST_ORIGINS = 5
 _BETWEEN_UNKNOWN = 0.05**2
 #: Prevalences at which variances are worked out: closer together near 0 and 1.
 GRID: Table = np.sin(np.linspace(0, np.pi / 2, 49)) ** 2
+
+
+def independent(posts: Table, pairs: Table) -> Table:
+    """How many posts of different people the posts of each slice are worth.
+
+    Args:
+        posts: of each slice.
+        pairs: of each slice, for each post how many others its author wrote there, added up.
+
+    Example:
+        >>> independent(np.array([10.0, 10.0]), np.array([0.0, 90.0])).round(1)
+        array([10.,  5.])
+    """
+    crowded = np.flatnonzero(pairs > 0)
+    worth = np.array(posts, float)
+    some = worth[crowded]
+    logs = np.log(some / (1 + _LIKENESS * pairs[crowded] / some))
+    worth[crowded] = np.exp(_ROUNDING * np.rint(logs / _ROUNDING))
+    return worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +101,7 @@ class Errors:
         """Variance of an estimated prevalence, of shape (numbers, prevalences).
 
         Args:
-            n: posts that each number rests on.
+            n: posts that each number rests on, worth as many as `independent` says.
             strength: how many labelled posts the parent's prevalence, which the estimate leans
                 on, is worth; 0 where it leans on none.
             distrust: how far the estimate was not adapted, from 0 to 1.

@@ -22,7 +22,7 @@ _CHOSEN = 15
 # Cells with fewer posts to be expected say nothing.
 _FEWEST_EXPECTED = 1.0
 # With fewer cells to compare than this, nothing speaks against a mix.
-_FEWEST_CELLS = 10
+_FEWEST_CELLS = 30
 # Posts that are a mix lie up to this much further from it than chance alone takes them, since the
 # cells' shares are themselves found from few posts; plus three deviations of the statistic.
 _USUAL = 1.5

@@ -34,9 +34,9 @@ NEITHER = len(LANGUAGES)
 # Log-probabilities below this are taken for it.
 _FLOOR = 1e-4
 # How firmly weights stay near those of the product of the tags' own probabilities.
-_FIRMNESS = 0.5
+_FIRMNESS = 8.0
 # How firmly those of one language stay near those of all.
-_FIRMNESS_OF_LANGUAGE = 2.0
+_FIRMNESS_OF_LANGUAGE = 8.0
 # How many posts of all languages a language's mix leans on.
 _LEANING = 5.0
 _ROUNDS = 100
