@@ -76,7 +76,7 @@ class Ours:
         _, starts, bag = people_of(self.authors[posts])
         written = np.diff(np.append(starts, posts.size))
         pairs = np.bincount(bag, written * (written - 1.0), minlength=len(posts))
-        worth = independent(slices.posts.astype(float), pairs)
+        worth = independent(slices.posts, pairs.astype(np.float64))
         return Seen(language, slices, answers, tables, worth)
 
     def _adapt(self, slices: Slices, trusts: Table) -> tuple[dict[str, Answer], Table]:
