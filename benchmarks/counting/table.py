@@ -158,6 +158,7 @@ def plot(result: Mapping[str, Any], file: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
+    mpl.rcdefaults()  # quapy sets a style of its own
     figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), constrained_layout=True)
     cells = [cell for cell in result["cells"] if cell["tag"] != "people"]
     percents = sorted({cell["percent"] for cell in cells})
