@@ -125,7 +125,7 @@ class TokenMemory:
     """
 
     def __init__(
-        self, work_out: Callable[[list[str]], Values], *, kind: np.dtype[Any], bits: int = 17
+        self, work_out: Callable[[list[str]], Values], *, kind: np.dtype[Any], bits: int = 16
     ) -> None:
         self._work_out = work_out
         self._kind = kind
