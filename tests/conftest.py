@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from hypothesis import settings
+
+# How long an example takes tells of the machine, not of what is tested.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
 _WITHOUT_TORCH = find_spec("torch") is None
 
 collect_ignore = (

@@ -214,7 +214,7 @@ _PIECES = ["Orange", "orangé", "ORANGE", "@orange_conseil", "#orange", "fibre",
            "ß", "\u00ad", "ﬁbre", "Livebox", "!"]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.one_of(
         st.text(st.characters(exclude_categories=[]), max_size=60),

@@ -150,7 +150,7 @@ _WORDS = ["#ad", "code", "avec", "offert", "par", "@a", "CLARA15", "-15 %", "pas
           "’"]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.one_of(
         st.text(st.characters(exclude_categories=[]), max_size=80),

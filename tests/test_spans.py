@@ -15,7 +15,9 @@ def plain(span: str) -> int:
     return sum(ord(sign) * pow(BASE, place, 2**64) for place, sign in enumerate(span)) % 2**64
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1))
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=24), min_size=1)
+)
 def test_every_span_hashes_to_the_sum_of_its_characters(texts: list[str]) -> None:
     hasher = SpanHasher(BASE)
     for text in texts:

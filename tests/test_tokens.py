@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from murmure.tokens import TokenMemory, cut
@@ -31,6 +31,7 @@ def test_texts_are_cut_where_split_cuts_them(texts: list[str]) -> None:
 
 
 @given(TEXTS)
+@example(["0\0 0"])
 def test_short_tokens_have_one_key_and_long_ones_each_their_own(texts: list[str]) -> None:
     tokens = cut(texts)
     written = tokens.written(np.arange(len(tokens.keys)))

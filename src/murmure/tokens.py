@@ -89,7 +89,8 @@ def cut(texts: Sequence[str]) -> Tokens:
     blank = _blanks()[np.minimum(codes, _PLANE)]
     edges = np.flatnonzero(blank[1:] != blank[:-1]) + 1
     starts, ends = edges[::2], edges[1::2]
-    keys = _KEYS.read(codes)(starts, ends)
+    # One more than each code, or a token would have the same key as itself with a NUL behind it.
+    keys = _KEYS.read(codes + np.uint32(1))(starts, ends)
     keys = ((keys ^ (keys >> _FOLD)) * _MIX) | np.uint64(1)
     long = np.flatnonzero(ends - starts > _LONGEST)
     keys[long] = 2 * long + 2

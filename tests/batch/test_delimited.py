@@ -131,9 +131,7 @@ def test_file_that_is_no_table_of_posts_is_refused(
         tag_bytes(tmp_path, "a.csv", data)
 
 
-@settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.lists(
         st.sampled_from(
@@ -152,9 +150,7 @@ def test_any_bytes_after_the_header_are_tagged_or_rejected(
         assert "not UTF-8" in str(error)
 
 
-@settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     written=st.lists(
         st.tuples(st.text(max_size=9), st.text(min_size=1, max_size=20).filter(str.strip)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from murmure.batch.flow import Window, read_ahead
@@ -18,7 +18,6 @@ from tests.batch.fakes import FakeColumns, FakePredictor
 from tests.batch.runs import rows, tag
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["", "a", "é", "bb", "ccc", "dddd", "☕☕"]), max_size=30), st.data()
 )

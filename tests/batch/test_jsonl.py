@@ -178,9 +178,7 @@ LINES = st.one_of(
 )
 
 
-@settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(LINES, max_size=12), chunk_rows=st.integers(1, 5))
 def test_any_bytes_are_tagged_rejected_or_refused(
     lines: list[bytes], chunk_rows: int, tmp_path: Path

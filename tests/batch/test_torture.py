@@ -51,9 +51,7 @@ _LINES = st.one_of(
 )
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(_LINES, max_size=20), chunk_rows=st.integers(1, 5))
 def test_any_hostile_lines_leave_the_good_ones_between_them(
     lines: list[bytes], chunk_rows: int, tmp_path: Path

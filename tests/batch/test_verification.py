@@ -73,9 +73,7 @@ def test_what_is_wrong_is_named(damage: Callable[[Path], object], message: str, 
     assert any(message in fault for fault in found.faults), found.faults
 
 
-@settings(
-    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_byte_that_is_changed_is_found(data: st.DataObject, out: Path) -> None:
     file = data.draw(st.sampled_from(sorted(out.iterdir())))

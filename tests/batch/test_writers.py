@@ -101,9 +101,7 @@ def test_guard_is_undone_whatever_the_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("part_format", ["jsonl", "csv"])
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     written=st.lists(
         st.tuples(st.text(min_size=1).filter(str.strip), st.one_of(st.none(), st.text(min_size=1))),

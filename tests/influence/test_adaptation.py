@@ -36,7 +36,7 @@ def test_a_mix_far_from_the_calibration_s_is_found() -> None:
     np.testing.assert_allclose(found[0], mix, atol=2e-3)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     histogram=st.lists(st.integers(0, 50), min_size=6, max_size=6),
     seed=st.integers(0, 1000),

@@ -65,7 +65,7 @@ def test_years_without_change_seldom_have_an_alert() -> None:
     assert sum(any(year) for year in years) <= 6
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     counts=st.lists(st.floats(0, 1e6), max_size=30),
     window=st.sampled_from(sorted(WINDOWS)),

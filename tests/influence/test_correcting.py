@@ -84,7 +84,6 @@ def number(counts: pa.Table, metric: str, **where: str) -> dict[str, Any]:
 
 @settings(
     max_examples=8,
-    deadline=None,
     phases=(Phase.generate, Phase.target),
     suppress_health_check=list(HealthCheck),
 )

@@ -98,7 +98,7 @@ def counted(folder: Path, rows: Sequence[Mapping[str, Any]], **options: Any) -> 
     return count(write_run(folder / "run", rows), **options)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(POSTS, max_size=14),
     mentions=st.lists(_mentions(), min_size=14, max_size=14),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from murmure.influence.people import EXACT, at_least_one, outnumber
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(posts=st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 0.5)), min_size=1, max_size=5))
 def test_a_few_posts_are_weighed_exactly(posts: list[tuple[float, float]]) -> None:
     plus, minus = np.array(posts).T

@@ -42,7 +42,7 @@ def test_all_is_every_post_only_where_there_are_no_brands(tmp_path: Path) -> Non
     assert crowds(tmp_path / "none", rows, named=False)["all"].posts == 5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(posts=st.lists(st.integers(1, 9), min_size=1, max_size=12))
 def test_half_is_the_fewest_accounts_that_suffice(posts: list[int]) -> None:
     from tempfile import TemporaryDirectory

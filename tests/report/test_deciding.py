@@ -36,7 +36,7 @@ def test_neighbours_are_one_mark_and_signs_around_words_are_left_out(decider: De
     assert not any(words[0] in "«,»()…" or words[-1] in "«,»()…" for words in found)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=12))
 def test_the_weights_of_the_words_add_up_to_the_models_verdict(words: list[str]) -> None:
     decider = Decider.load()
@@ -48,7 +48,7 @@ def test_the_weights_of_the_words_add_up_to_the_models_verdict(words: list[str])
     assert np.allclose(weights.sum(axis=0) + decider.model.bias[columns], logits, atol=1e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(text=st.text(max_size=80))
 def test_marks_lie_in_the_text_in_order_and_are_few(text: str) -> None:
     decider = Decider.load()

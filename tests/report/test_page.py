@@ -99,7 +99,6 @@ def renamed(words: str) -> pa.Table:
 
 @settings(
     max_examples=10,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(words=st.text(st.characters(codec="utf-8"), min_size=1, max_size=60).filter(str.strip))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from murmure import Predictor
@@ -29,7 +29,6 @@ def values(numbers: Any, *, errors: Errors = "return", batch_size: int = 4) -> I
     return pipe(predict, numbers, batch_size=batch_size, errors=errors)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 99)), st.integers(1, 9))
 def test_every_post_has_its_value_in_its_place(numbers: list[int], batch_size: int) -> None:
     found = list(values(iter(numbers), batch_size=batch_size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from murmure.training.batches import class_weights, deal, draw, label_weights, repeat
@@ -85,7 +85,6 @@ def test_every_post_comes_as_often_as_the_epochs_say(count: int, epochs: float, 
     assert times.max() - times.min() <= 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=200), st.integers(1, 9))
 def test_batches_hold_every_post_once_and_are_the_same_each_time(
     lengths: list[int], size: int

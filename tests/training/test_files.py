@@ -74,7 +74,7 @@ def test_blocks_add_up_to_the_file(kind: str, tmp_path: Path) -> None:
 _TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -32,7 +32,7 @@ def test_texts_without_letters_are_told_apart() -> None:
     assert len({key_of(text) for text in ("👍", "👎", "!!!", "http://a.example", "")}) == 5
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(st.characters(categories=["L", "N", "P", "Z", "S", "Cs"])))
 def test_every_text_has_a_key_of_16_hexadecimal_digits(text: str) -> None:
     key = key_of(text)

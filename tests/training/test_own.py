@@ -279,7 +279,7 @@ _LABELLED = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(_LABELLED, min_size=1, max_size=60), st.floats(0.01, 0.9), st.integers(0, 5))
 def test_copies_of_a_post_are_on_one_side(
     rows: list[tuple[int, str | None, str | None]], share: float, seed: int
@@ -292,7 +292,7 @@ def test_copies_of_a_post_are_on_one_side(
     assert set(read.key[chosen].tolist()) <= {str(key) for key in labelled}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(MOODS), min_size=1, max_size=80), st.floats(0.01, 0.9))
 def test_every_label_of_two_posts_is_on_both_sides_in_its_share(
     moods: list[str], share: float

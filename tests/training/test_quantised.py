@@ -30,7 +30,6 @@ BLOCKS = np.dtype([("scale", "<f2"), ("pairs", "u1", 16)])
 ROWS = len(PIECES) + SPARE
 
 
-@settings(deadline=None)
 @given(
     arrays.arrays(np.uint8, (3, 16)),
     arrays.arrays(np.float16, 3, elements=st.floats(-9, 9, width=16)),
@@ -45,7 +44,6 @@ def test_each_half_byte_is_its_number_less_eight_times_the_scale(pairs: Any, sca
             assert found[row, place + 16] == (int(pairs[row, place]) // 16 - 8) * float(scales[row])
 
 
-@settings(deadline=None)
 @given(arrays.arrays(np.float32, (2, BLOCK), elements=st.floats(-100, 100, width=32)))
 def test_numbers_come_back_from_four_bits_to_within_one_step(numbers: Any) -> None:
     found = dequantise(np.frombuffer(quantise(numbers), BLOCKS))
@@ -53,7 +51,6 @@ def test_numbers_come_back_from_four_bits_to_within_one_step(numbers: Any) -> No
     assert (np.abs(found - numbers) <= 1.01 * step + 1e-6).all()
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 15), min_size=32, max_size=32), min_size=1, max_size=4))
 def test_what_was_rounded_once_is_not_changed_by_rounding_again(steps: list[list[int]]) -> None:
     # The furthest step from eight is what gives the scale, so let there be a zero.
@@ -148,7 +145,7 @@ def test_wheels_without_the_file_or_damaged_are_named(tmp_path: Path) -> None:
 CONTENT = TinyFile().content()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, len(CONTENT) - 1))
 def test_a_file_cut_short_anywhere_is_refused(
     tmp_path_factory: pytest.TempPathFactory, length: int
@@ -159,7 +156,7 @@ def test_a_file_cut_short_anywhere_is_refused(
         QuantisedFile(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 4000), st.binary(min_size=1, max_size=8))
 def test_damaged_bytes_end_in_an_error_of_ours_or_in_a_whole_file(
     tmp_path_factory: pytest.TempPathFactory, at: int, bytes_: bytes

@@ -117,7 +117,7 @@ def test_a_special_token_in_a_text_is_text(mark: str, text: str, whole: Vocabula
     assert written == text.format(mark).replace(" ", "").replace("＜", "<").replace("＞", ">")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from([*MARKS, "<", ">", "s", "s>", "/", " ", "\n", "é"]), min_size=2))
 def test_no_text_but_a_lone_name_holds_a_special_token(parts: list[str]) -> None:
     text = "".join(parts)
@@ -162,7 +162,7 @@ def best(text: str) -> float:
     return reached[-1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.text("abcdeilmnoprstuvé!.01 ", min_size=1, max_size=24).map(lambda t: " ".join(t.split()))
 )
