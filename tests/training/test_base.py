@@ -45,6 +45,7 @@ def settings_for(folder: Path) -> list[str]:
         "base.patience=20",
         "base.external=[]",
         "base.broad.others=32",
+        "base.further.epochs=1.0",
         "base.target.others=16",
         "base.target.epochs=2.0",
         "base.target.learning_rate=0.003",
@@ -89,6 +90,8 @@ def test_the_manifest_tells_what_was_done(world: tuple[Path, Path, Any]) -> None
     assert metrics["export"]["neighbours"] < 0.02
     assert all(tag["equal"] > 0.9 for tag in metrics["export"]["tags"].values())
     assert str(world[0]) not in json.dumps(manifest)
+    assert manifest["training"]["posts"]["sentiment"]["further"] > 40
+    assert "32 posts of the other corpora and 1 epochs over `further`" in str(metrics["protocol"])
 
 
 def test_the_mixture_is_no_worse_than_the_companion(world: tuple[Path, Path, Any]) -> None:
@@ -129,6 +132,24 @@ def test_a_second_training_takes_up_what_the_first_left(
     before = (world[1] / "model.onnx").read_bytes()
     base.train(world[2], world[1])
     assert (world[1] / "model.onnx").read_bytes() == before
+
+
+def test_without_records_nothing_stands_between_broad_and_target(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def stop(*given: Any, **__: Any) -> None:
+        ran.append(given[4].name)
+        if ran != ["broad"]:
+            raise InterruptedError
+        return given[0]
+
+    monkeypatch.setattr(base, "run_phase", stop)
+    corpora = {**world[2]["corpora"], "records": []}
+    with pytest.raises(InterruptedError):
+        base.train({**world[2], "corpora": corpora}, tmp_path / "new")
+    assert ran == ["broad", "fold-0"]
 
 
 def test_tells_of_weights_of_another_encoder(

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from murmure.training.batches import class_weights, deal, draw, label_weights, repeat
-from murmure.training.corpora import MISSING, Corpora
+from murmure.training.corpora import Corpora
+from murmure.training.labels import MISSING
 from tests.training.tiny import make_posts
 
 
@@ -28,7 +29,7 @@ def corpora_of(names: list[str], labels: list[int], *, weak: bool = False) -> Co
     )
 
 
-KNOBS = {"sponsored": {"balance": 0.0, "others": 0.25, "weak": 0.5}}
+KNOBS = {"sponsored": {"balance": 0.0, "others": 0.25, "weak": 0.5, "weights": {"near": 0.75}}}
 
 
 def test_labels_of_other_corpora_and_derived_ones_weigh_less() -> None:
@@ -38,6 +39,12 @@ def test_labels_of_other_corpora_and_derived_ones_weigh_less() -> None:
     posts = corpora_of(["target", "else"], [0, 1], weak=True)
     weights = label_weights(posts, ["sponsored"], target="target", settings=KNOBS)
     assert weights["sponsored"].tolist() == [0.5, 0.125]
+
+
+def test_labels_of_a_corpus_named_weigh_what_is_said() -> None:
+    posts = corpora_of(["near", "else", "target"], [0, 1, 1])
+    weights = label_weights(posts, ["sponsored"], target="target", settings=KNOBS)
+    assert weights["sponsored"].tolist() == [0.75, 0.25, 1.0]
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=50), st.floats(0, 1))

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from murmure.errors import ConfigurationError, InputError
 from murmure.schema import LABELS
-from murmure.training.corpora import MISSING, Corpora, to_corpora
+from murmure.training.corpora import Corpora, to_corpora
 from murmure.training.files import Rows
 from murmure.training.keys import key_of
+from murmure.training.labels import MISSING
 from murmure.training.own import describe, examine, own_corpus, read_own, split_by_key
 
 MOODS = LABELS["sentiment"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 
 from murmure.errors import InputError
 from murmure.schema import LABELS, TAGS
-from murmure.training.licences import Card, Cards
+from murmure.training.licences import ACCEPTED, Card, Cards, read_cards
 from murmure.training.standoff import (
     SCHEMA,
     join,
@@ -138,16 +140,47 @@ def test_what_is_no_file_of_records_is_told(tmp_path: Path) -> None:
         make_records(tmp_path / "nowhere", cards=CARDS)
 
 
-def test_the_published_records_are_whole_and_labelled() -> None:
-    records = read_records(ROOT / "data/annotated/records.parquet")
-    assert records.num_rows == 11_722
+@pytest.mark.parametrize(("folder", "count"), [("annotated", 11_722), ("further", 20_381)])
+def test_the_published_records_are_whole_and_labelled(folder: str, count: int) -> None:
+    file = ROOT / "data" / folder / "records.parquet"
+    records = read_records(file)
+    assert records.num_rows == count
     for column in ("id", "sha256"):
         assert len(set(records[column].to_pylist())) == records.num_rows
     for tag in TAGS:
         assert set(records[tag].to_pylist()) == set(LABELS[tag])
     pairs = zip(records["experience"].to_pylist(), records["touchpoint"].to_pylist(), strict=True)
     assert all((experience == "none") == (touchpoint == "none") for experience, touchpoint in pairs)
-    assert (ROOT / "data/annotated/records.parquet").stat().st_size < 2_000_000
+    assert file.stat().st_size < 2_000_000
+
+
+def test_no_further_record_is_of_a_post_that_is_measured_on() -> None:
+    measured, trained = (
+        set(read_records(ROOT / "data" / name / "records.parquet")["sha256"].to_pylist())
+        for name in ("annotated", "further")
+    )
+    assert not measured & trained
+    again = read_records(ROOT / "data/further/again.parquet")["sha256"].to_pylist()
+    assert set(again) < measured
+
+
+def test_no_further_record_is_of_an_origin_that_may_not_be_trained_on() -> None:
+    origins = read_records(ROOT / "data/further/records.parquet")["origin"].to_pylist()
+    cards = read_cards()
+    assert {cards.of_origin(name).kind for name in origins} <= set(ACCEPTED)
+
+
+def test_the_card_of_the_further_records_tells_true_counts_and_agreement() -> None:
+    card = (ROOT / "data/further/README.md").read_text("utf-8")
+    records = read_records(ROOT / "data/further/records.parquet")
+    script = ROOT / "data/further/agreement.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    for tag in TAGS:
+        counts = Counter(records[tag].to_pylist()).most_common()
+        assert f"| {tag} | {', '.join(f'{label} {count}' for label, count in counts)} |" in card
+        told = re.search(rf"{tag}: 0(.\d+) alike, kappa 0(.\d+)", done.stdout)
+        assert told
+        assert f"| {tag} | {told[1]} | {told[2]} |" in card
 
 
 def test_the_card_of_the_published_records_counts_them_right() -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from murmure.schema import LABELS
+from murmure.schema import LABELS, TAGS
+from murmure.training.standoff import SCHEMA, text_hash, write_records
 
 WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "fr": {
@@ -103,7 +104,7 @@ def make_target(count: int = 240, seed: int = 0) -> list[dict[str, Any]]:
 
 
 def write_corpora(folder: Path, target: Sequence[Mapping[str, Any]]) -> Path:
-    """Writes the target corpus, one in many languages, and one written as JSONL.
+    """Writes the target corpus, one in many languages, one written as JSONL, and records of more.
 
     Returns:
         A configuration file that trains a small model on them.
@@ -128,10 +129,15 @@ def write_corpora(folder: Path, target: Sequence[Mapping[str, Any]]) -> Path:
     (folder / "written").mkdir()
     lines = [json.dumps({k: v for k, v in post.items() if k != "weak"}) for post in written]
     (folder / "written/posts.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    again = [make_post(random, 30_000 + number) for number in range(48)]
+    # Their labels are in the records alone.
+    _write(folder / "corpora/found/train.parquet", [{"text": post["text"]} for post in again])
+    _write_records(folder / "further/records.parquet", again)
     configuration = folder / "small.toml"
     folders = [str(folder / "corpora"), str(folder / "written")]
     configuration.write_text(
         f"[corpora]\nfolders = {json.dumps(folders)}\nleave_out = []\nfolds = 3\n"
+        f"records = {json.dumps([str(folder / 'further/records.parquet')])}\n"
         '[fast.taught]\nteacher = ""\n'
         "[fast]\nbits = 16\nleast_posts = { words = 1, characters = 1 }\n"
         "[fast.language]\nposts = 200\nmixed = 60\n",
@@ -143,3 +149,11 @@ def write_corpora(folder: Path, target: Sequence[Mapping[str, Any]]) -> Path:
 def _write(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), file)
+
+
+def _write_records(file: Path, posts: Sequence[Mapping[str, Any]]) -> None:
+    told = {"origin": "found", "source": "us", "draw": "source", "split": "train"}
+    rows = {text_hash(post["text"]): {**told, **{tag: post[tag] for tag in TAGS}} for post in posts}
+    records = [{**row, "id": digest.hex(), "sha256": digest} for digest, row in rows.items()]
+    file.parent.mkdir()
+    write_records(pa.Table.from_pylist(records, schema=SCHEMA), file)

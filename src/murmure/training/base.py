@@ -23,7 +23,7 @@ from murmure.schema import LABELS, TAGS
 from murmure.tagging.encoder import TOKENIZER
 from murmure.tagging.folder import ModelFolder, write_manifest
 from murmure.training import card, figures, plots
-from murmure.training.corpora import configured_corpora, left_out
+from murmure.training.corpora import configured_corpora, left_out, records_name
 from murmure.training.encoder import Tagger
 from murmure.training.licences import licences_of
 from murmure.training.packaging import (
@@ -73,9 +73,9 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
 
     work = output.with_name(output.name + ".training")
     work.mkdir(parents=True, exist_ok=True)
-    broad = _broad(material, configuration, work)
-    logits = _cross_fit(material, configuration, broad, work)
-    shipped = _shipped(material, configuration, broad, work)
+    start = _further(material, configuration, _broad(material, configuration, work), work)
+    logits = _cross_fit(material, configuration, start, work)
+    shipped = _shipped(material, configuration, start, work)
 
     folds = material.fold[material.target]
     balance = {tag: settings[tag]["calibration_balance"] for tag in TAGS}
@@ -133,7 +133,7 @@ def _some(material: Material, *, seed: int) -> list[str]:
 
 def _protocol(configuration: Mapping[str, Any], posts: int) -> dict[str, str]:
     settings = configuration["base"]
-    broad, target = settings["broad"], settings["target"]
+    broad, further, target = settings["broad"], settings["further"], settings["target"]
     fold = {**target, **settings["fold"]}
     name = configuration["corpora"]["target"]
 
@@ -143,11 +143,14 @@ def _protocol(configuration: Mapping[str, Any], posts: int) -> dict[str, str]:
             "corpora mixed in"
         )
 
+    recorded = [f"`{name}`" for name in _recorded(configuration)]
+    more = f" and {further['epochs']:g} epochs over {', '.join(recorded)}" if recorded else ""
     return {
         "folds": f"The figures are from {configuration['corpora']['folds']}-fold cross-fitting "
         f"over the {posts:,} posts of `{name}`: no model saw the posts that it is measured on, "
         f"nor any post with one of their keys. All folds start from one model that read "
-        f"{broad['others']:,} posts of the other corpora; each is then trained for {length(fold)}.",
+        f"{broad['others']:,} posts of the other corpora{more}; each is then trained for "
+        f"{length(fold)}.",
         "shipped": f"What ships starts from the same model and is trained for {length(target)}, "
         "and keeps the weights that were best on the validation posts.",
         "calibration": "Encoder and companion are weighed, and the mixture is calibrated, on the "
@@ -200,7 +203,7 @@ def _fresh(configuration: Mapping[str, Any]) -> Tagger:
 
 
 def _broad(material: Material, configuration: Mapping[str, Any], work: Path) -> Path:
-    """Train on all corpora but the target; what all folds and what ships start from."""
+    """Train on all corpora but the target."""
     done = work / "broad.safetensors"
     if not done.exists():
         tagger = run_phase(
@@ -216,8 +219,32 @@ def _broad(material: Material, configuration: Mapping[str, Any], work: Path) -> 
     return done
 
 
+def _further(material: Material, configuration: Mapping[str, Any], broad: Path, work: Path) -> Path:
+    """Train on the posts of `corpora.records`; what all folds and what ships start from."""
+    rows = np.flatnonzero(np.isin(material.corpora.corpus, _recorded(configuration)))
+    done = work / "further.safetensors"
+    if not len(rows):
+        return broad
+    if not done.exists():
+        tagger = run_phase(
+            _start(configuration, broad),
+            material,
+            rows,
+            configuration,
+            work / "further",
+            phase=configuration["base"]["further"],
+            validate=True,
+        )
+        _keep(done, tagger)
+    return done
+
+
+def _recorded(configuration: Mapping[str, Any]) -> list[str]:
+    return [records_name(file) for file in configuration["corpora"]["records"]]
+
+
 def _cross_fit(
-    material: Material, configuration: Mapping[str, Any], broad: Path, work: Path
+    material: Material, configuration: Mapping[str, Any], start: Path, work: Path
 ) -> Logits:
     """Give the logits of the target's posts, each from a model that never saw its key."""
     settings = configuration["base"]
@@ -232,7 +259,7 @@ def _cross_fit(
         done = work / f"fold-{fold}.safetensors"
         if not done.exists():
             tagger = run_phase(
-                _start(configuration, broad),
+                _start(configuration, start),
                 material,
                 np.flatnonzero(material.target & (material.fold != fold)),
                 configuration,
@@ -251,11 +278,11 @@ def _cross_fit(
 
 
 def _shipped(
-    material: Material, configuration: Mapping[str, Any], broad: Path, work: Path
+    material: Material, configuration: Mapping[str, Any], start: Path, work: Path
 ) -> Tagger:
     """Train what ships: on the target's posts but those for validation."""
     done = work / "shipped.safetensors"
-    tagger = _start(configuration, done if done.exists() else broad)
+    tagger = _start(configuration, done if done.exists() else start)
     if not done.exists():
         tagger = run_phase(
             tagger,

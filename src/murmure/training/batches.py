@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from murmure.schema import LABELS
 from murmure.text import encoder_texts
-from murmure.training.corpora import MISSING, Corpora
+from murmure.training.corpora import Corpora
+from murmure.training.labels import MISSING
 
 Rows = NDArray[np.intp]
 Floats = NDArray[np.float32]
@@ -81,14 +82,16 @@ def label_weights(
         corpora: the posts.
         tags: the model's.
         target: the corpus whose labels weigh in full.
-        settings: per tag `weak`, `others`, and `balance`, which evens out the classes by the
-            target's own shares to that power.
+        settings: per tag `weak`, `others` and the `weights` of single corpora, and `balance`,
+            which evens out the classes by the target's own shares to that power.
     """
     of_target = corpora.corpus == target
     weights = {}
     for tag in tags:
         knobs, labels = settings[tag], corpora.labels[tag]
         weight = np.where(of_target, 1.0, knobs["others"]).astype(np.float32)
+        for name, value in knobs["weights"].items():
+            weight[corpora.corpus == name] = value
         weight[corpora.weak[tag]] *= knobs["weak"]
         weight *= class_weights(labels[of_target], tag, balance=knobs["balance"])[labels]
         weight[labels == MISSING] = 0

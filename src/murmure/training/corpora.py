@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -17,25 +16,20 @@ from numpy.typing import NDArray
 
 from murmure.batch.sources import format_of
 from murmure.errors import InputError
-from murmure.schema import LABELS, TAGS
-from murmure.training import files, licences
+from murmure.schema import TAGS
+from murmure.training import files, licences, standoff
 from murmure.training.files import Rows
+from murmure.training.labels import Labels, label_codes, weak_tags
 
 _log = logging.getLogger(__name__)
 
 #: Longer texts are cut: no model here learns more from them.
 _LONGEST = 1500
-MISSING = -1
-
 #: The most posts of one split of a corpus that are held in memory, unless told otherwise.
 MOST_POSTS = 1_000_000
 
 _VALIDATION = "validation"
 _SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
-# What people write for a label; compared in lower case.
-_SYNONYMS = {"true": "yes", "false": "no", "oui": "yes", "non": "no", "1": "yes", "0": "no"}
-
-Labels = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -141,7 +135,7 @@ def configured_corpora(given: Mapping[str, Any]) -> Corpora:
         InputError: as `read_corpora`.
         ConfigurationError: as `read_corpora`.
     """
-    return read_corpora(
+    corpora = read_corpora(
         given["folders"],
         datasets=given["datasets"],
         leave_out=given["leave_out"],
@@ -149,6 +143,58 @@ def configured_corpora(given: Mapping[str, Any]) -> Corpora:
         most_posts=given["most_posts"],
         seed=given["seed"],
     )
+    for file in given["records"]:
+        if records_name(file) not in given["leave_out"]:
+            corpora = relabel(corpora, file)
+    return corpora
+
+
+def records_name(file: str | Path) -> str:
+    """Name the corpus that a file of records makes: as the folder that it lies in.
+
+    Example:
+        >>> records_name("data/further/records.parquet")
+        'further'
+    """
+    return Path(file).resolve().parent.name
+
+
+def relabel(corpora: Corpora, file: str | Path) -> Corpora:
+    """Give posts the labels that a file of stand-off records holds for their texts.
+
+    Such posts leave the corpora that they stood in, with the labels they had there, for one named
+    by `records_name`; their origin stays. Validation posts, and all but the first copy of a text,
+    are left as they are. A text of more than 1,500 characters was cut, and finds no record.
+
+    Args:
+        corpora: the posts.
+        file: of records, as `standoff.read_records` takes it.
+
+    Raises:
+        InputError: if the file is missing, damaged, or holds an unknown label.
+    """
+    records = standoff.read_records(file)
+    unread = standoff.rows_by_hash(records)
+    pairs = [
+        (post, row)
+        for post in np.flatnonzero(~corpora.validation)
+        if (row := unread.pop(standoff.text_hash(corpora.texts[post]), None)) is not None
+    ]
+    if unread:
+        _log.warning("%s: %d of %d records found no text", file, len(unread), len(records))
+    posts, rows = np.array(pairs, np.intp).reshape(-1, 2).T
+    columns = {tag: records[tag].to_pylist() for tag in TAGS}
+    read = Rows(name=str(file), found=list(TAGS), columns=columns, lines=range(1, len(records) + 1))
+
+    relabelled = replace(
+        corpora.take(posts),
+        corpus=np.full(len(posts), records_name(file)),
+        draw=np.array(records["draw"].to_pylist(), str)[rows],
+        labels={tag: label_codes(read, tag)[rows] for tag in TAGS},
+        weak={tag: np.zeros(len(posts), np.bool_) for tag in TAGS},
+    )
+    others = np.setdiff1d(np.arange(len(corpora)), posts)
+    return join_corpora([corpora.take(others), relabelled])
 
 
 def left_out(given: Mapping[str, Any]) -> list[str]:
@@ -315,7 +361,7 @@ def to_corpora(rows: Rows, *, name: str, validation: bool) -> Corpora:
         if not isinstance(text, str):
             message = f"expected a text, not {text!r}"
             raise InputError(message, file=rows.name, line=line, column="text")
-    weak = _weak(rows)
+    weak = weak_tags(rows)
 
     def strings(column: str, default: str = "") -> NDArray[np.str_]:
         values = columns.get(column, [None] * count)
@@ -333,74 +379,6 @@ def to_corpora(rows: Rows, *, name: str, validation: bool) -> Corpora:
         labels={tag: label_codes(rows, tag) for tag in TAGS},
         weak={tag: np.array([tag in tags for tags in weak], bool) for tag in TAGS},
     )
-
-
-def _weak(rows: Rows) -> list[Iterable[str]]:
-    """Read the tags whose label was derived: a list, or a text with commas between them."""
-    if "weak" not in rows.columns:
-        return [()] * len(rows)
-    weak: list[Iterable[str]] = []
-    for line, given in zip(rows.lines, rows.columns["weak"], strict=True):
-        tags = given.replace(",", " ").split() if isinstance(given, str) else given
-        if tags is None:
-            weak.append(())
-        elif isinstance(tags, list | tuple) and all(tag in TAGS for tag in tags):
-            weak.append(tags)
-        else:
-            message = f"expected a list of tags among {', '.join(TAGS)}, not {given!r}"
-            raise InputError(message, file=rows.name, line=line, column="weak")
-    return weak
-
-
-def label_codes(rows: Rows, tag: str) -> Labels:
-    """Give the positions of the labels of a tag in `LABELS`, -1 where there is none.
-
-    Raises:
-        InputError: if a label is unknown; the message suggests the nearest one.
-    """
-    values = rows.columns.get(tag)
-    if values is None:
-        return np.full(len(rows), MISSING, np.int8)
-    codes: dict[Any, int] = {label: code for code, label in enumerate(LABELS[tag])}
-    found = []
-    for line, value in zip(rows.lines, values, strict=True):
-        # Tables made with pandas hold nan where a cell is empty.
-        empty = value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124
-        if not empty and not (isinstance(value, str) and value in codes):
-            raise InputError(
-                f"unknown label {value!r}; expected one of {', '.join(codes)}"
-                f"{_suggestion(value, LABELS[tag])}",
-                file=rows.name,
-                line=line,
-                column=tag,
-            )
-        found.append(MISSING if empty else codes[value])
-    return np.array(found, np.int8)
-
-
-def _suggestion(value: object, labels: Sequence[str]) -> str:
-    near = nearest(str(value), labels)
-    if near is not None:
-        return f"; did you mean {near!r}?"
-    if str(value).strip().casefold() in {"", "nan", "null", "na", "n/a"}:
-        return "; leave the cell empty where there is no label"
-    return ""
-
-
-def nearest(given: str, names: Sequence[str]) -> str | None:
-    """Give the name that was most likely meant, if any is like what was given.
-
-    Example:
-        >>> nearest("Positif", LABELS["sentiment"]), nearest("TRUE", LABELS["sponsored"])
-        ('positive', 'yes')
-        >>> nearest("blue", LABELS["sentiment"]) is None
-        True
-    """
-    plain = given.strip().casefold()
-    plain = _SYNONYMS.get(plain, plain) if _SYNONYMS.get(plain) in names else plain
-    beginning = [name for name in names if plain and name.startswith(plain)]
-    near = [plain] if plain in names else difflib.get_close_matches(plain, names, n=1, cutoff=0.6)
-    return next(iter(near or beginning), None)
 
 
 def join_corpora(parts: Sequence[Corpora]) -> Corpora:

@@ -11,7 +11,8 @@ from murmure.schema import LABELS, TAGS
 from murmure.tagging.calibration import Calibration, VectorScaling
 from murmure.tagging.columns import most_probable
 from murmure.training.calibrating import fit_languages, fit_mixture, fit_threshold
-from murmure.training.corpora import MISSING, Corpora
+from murmure.training.corpora import Corpora
+from murmure.training.labels import MISSING
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]

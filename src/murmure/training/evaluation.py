@@ -19,7 +19,7 @@ from murmure.errors import InputError
 from murmure.schema import LABELS, TAGS
 from murmure.training import slices
 from murmure.training.comparing import compare
-from murmure.training.corpora import MISSING, Labels
+from murmure.training.labels import MISSING, Labels
 from murmure.training.reliability import reliability
 from murmure.training.scores import measure
 

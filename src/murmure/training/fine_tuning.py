@@ -20,7 +20,8 @@ from murmure.tagging.folder import ModelFolder, write_manifest
 from murmure.training import card, comparing, figures
 from murmure.training.batches import Posts, deal, label_weights, repeat
 from murmure.training.calibrating import fit_mixture, fit_scaling
-from murmure.training.corpora import MISSING, Corpora
+from murmure.training.corpora import Corpora
+from murmure.training.labels import MISSING
 from murmure.training.licences import licences_of
 from murmure.training.loop import fit
 from murmure.training.packaging import Companion, load_tokenizer, write_folder

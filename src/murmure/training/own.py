@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from murmure.errors import ConfigurationError, InputError
 from murmure.schema import LABELS, TAGS
 from murmure.training.corpora import (
-    MISSING,
     Corpora,
     join_corpora,
-    nearest,
     to_corpora,
 )
 from murmure.training.files import Rows, read_rows
 from murmure.training.keys import key_of
+from murmure.training.labels import MISSING, nearest
 
 _log = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from murmure.errors import ConfigurationError
 from murmure.schema import LABELS
 from murmure.training.batches import Posts, Rows, deal, draw, label_weights, repeat
-from murmure.training.corpora import MISSING, Corpora, barred_posts
+from murmure.training.corpora import Corpora, barred_posts
 from murmure.training.encoder import Tagger
+from murmure.training.labels import MISSING
 from murmure.training.loop import Schedule, fit
 from murmure.training.scores import confusion, macro_f1
 
@@ -95,12 +96,12 @@ def run_phase(
     phase: Mapping[str, Any],
     validate: bool,
 ) -> Tagger:
-    """Train one phase: the target's `rows` so many epochs, with posts of other corpora mixed in.
+    """Train one phase: `rows` so many epochs, with posts of other corpora mixed in.
 
     Args:
         tagger: what is trained, in place.
         material: the posts.
-        rows: which of the target's posts may be read.
+        rows: which posts are gone through; those that may not be trained on are passed over.
         configuration: as `load_configuration` gives it.
         folder: for checkpoint and log.
         phase: a section such as `base.target`.

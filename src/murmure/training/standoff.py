@@ -163,6 +163,11 @@ def read_records(file: str | Path) -> pa.Table:
     return table
 
 
+def rows_by_hash(records: pa.Table) -> dict[bytes, int]:
+    """Give the row of each record by the hash of its text, as `text_hash` makes it."""
+    return {digest: row for row, digest in enumerate(records["sha256"].to_pylist())}
+
+
 @dataclass(frozen=True)
 class Joined:
     """Records that found their texts.
@@ -197,7 +202,7 @@ def join(records: pa.Table, texts: Iterable[str]) -> Joined:
         >>> found.posts["text"].to_pylist(), found.missing, found.unused
         (['Marelle is fine'], {}, 1)
     """
-    rows = {digest: row for row, digest in enumerate(records["sha256"].to_pylist())}
+    rows = rows_by_hash(records)
     found: dict[int, str] = {}
     unused = 0
     for text in texts:
