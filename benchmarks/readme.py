@@ -39,7 +39,7 @@ def figures(metrics: Mapping[str, Mapping[str, Any]], samples: Mapping[str, Any]
     for tag in TAGS:
         cells = []
         for name, measured in metrics.items():
-            scores, drawn = measured["cross_fitted"][tag], measured["cross_fitted_source"][tag]
+            scores, drawn = measured["held_out"][tag], measured["held_out_source"][tag]
             low, high = scores["interval"]
             cells += [
                 f"{scores['macro_f1']:.3f} ({low:.3f}–{high:.3f})",
@@ -49,16 +49,16 @@ def figures(metrics: Mapping[str, Mapping[str, Any]], samples: Mapping[str, Any]
             ]
         lines.append(f"| {tag} | " + " | ".join(cells) + " |")
     first = next(iter(metrics))
-    posts = metrics[first]["cross_fitted"]["sentiment"]["posts"]
-    random = metrics[first]["cross_fitted_source"]["sentiment"]["posts"]
+    posts = metrics[first]["held_out"]["sentiment"]["posts"]
+    random = metrics[first]["held_out_source"]["sentiment"]["posts"]
     praise = metrics[first]["sponsored"]["organic_praise"]
-    shared = metrics[first]["cross_fitted"]["experience"]["labels"]["shared"]["f1"]
+    shared = metrics[first]["held_out"]["experience"]["labels"]["shared"]["f1"]
     students = "".join(
         f" `{name}` learnt from another model, so that it is measured on the "
-        f"{found['cross_fitted']['sentiment']['posts']:,} posts alone that neither was trained on, "
-        f"{found['cross_fitted_source']['sentiment']['posts']:,} of them drawn at random."
+        f"{found['held_out']['sentiment']['posts']:,} posts alone that neither was trained on, "
+        f"{found['held_out_source']['sentiment']['posts']:,} of them drawn at random."
         for name, found in metrics.items()
-        if found["cross_fitted"]["sentiment"]["posts"] != posts
+        if found["held_out"]["sentiment"]["posts"] != posts
     )
     cards = " and ".join(
         f"[`models/{name}/README.md`](models/{name}/README.md)" for name in metrics

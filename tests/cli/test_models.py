@@ -13,8 +13,8 @@ from murmure.cli.main import app
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.folder import write_manifest
 
-SCORES = {"macro_f1": 0.7345678, "interval": [0.7, 0.75], "calibration_error": 0.021}
-METRICS = {"cross_fitted": {"sentiment": SCORES}}
+SCORES = {"posts": 1234, "macro_f1": 0.7345678, "interval": [0.7, 0.75], "calibration_error": 0.021}
+METRICS = {"held_out": {"sentiment": SCORES}}
 
 
 @pytest.fixture
@@ -40,8 +40,9 @@ def test_models_are_listed_with_size_tags_and_figures(folder: Path) -> None:
     add(folder, "fast")
     lines = run().stdout.splitlines()
     assert lines[0] == f"fast  1.5 MB  {', '.join(TAGS)}"
-    assert lines[1].split() == ["macro-F1", "95", "%", "interval", "calibration", "error"]
-    assert lines[2].split() == ["sentiment", "0.735", "0.700–0.750", "0.021"]
+    assert lines[1] == "  measured on 1,234 posts, each by a model that was not trained on it"
+    assert lines[2].split() == ["macro-F1", "95", "%", "interval", "calibration", "error"]
+    assert lines[3].split() == ["sentiment", "0.735", "0.700–0.750", "0.021"]
 
 
 def test_json_holds_what_the_manifest_says(folder: Path) -> None:

@@ -73,7 +73,7 @@ def test_settings_reach_the_training_and_scores_come_out(
 
     def train(configuration: dict[str, Any], output: Path) -> dict[str, Any]:
         seen.append((configuration["fast"]["bits"], configuration["corpora"]["folds"], output))
-        return {"metrics": {"cross_fitted": {"sentiment": {"macro_f1": 0.7512}}}}
+        return {"metrics": {"held_out": {"sentiment": {"macro_f1": 0.7512}}}}
 
     monkeypatch.setattr("murmure.training.fast.train", train)
     own = tmp_path / "own.toml"
@@ -93,7 +93,7 @@ def base(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def train(configuration: dict[str, Any], output: Path) -> dict[str, Any]:
         seen.append((configuration["corpora"]["licences"], output))
-        return {"metrics": {"cross_fitted": {"sponsored": {"macro_f1": 0.9}}}}
+        return {"metrics": {"held_out": {"sponsored": {"macro_f1": 0.9}}}}
 
     def fine_tune(
         posts: Corpora, configuration: dict[str, Any], output: Path, *, start: Path

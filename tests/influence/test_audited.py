@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from murmure.influence.audited import audited_estimates
+from murmure.influence.audited import Audited, from_sample
+
+
+def estimate(said: np.ndarray, sampled: np.ndarray, labels: np.ndarray, **others: Any) -> Audited:
+    """Estimate from what was said of all posts, of which some were labelled."""
+    return from_sample(said.sum(axis=0), len(said), said[sampled], labels, **others)
 
 
 def bags(sharpness: float, bias: float, many: int = 400) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -24,7 +31,7 @@ def test_intervals_cover_whatever_the_model_s_errors(sharpness: float, bias: flo
     covered, errors = [], []
     for said, truth in bags(sharpness, bias):
         sampled = generator.choice(len(truth), 300, replace=False)
-        found = audited_estimates(said[:, None], sampled, truth[sampled, None])
+        found = estimate(said[:, None], sampled, truth[sampled, None])
         covered.append(found.low[0] <= truth.sum() <= found.high[0])
         errors.append(found.estimate[0] - truth.sum())
     assert 0.93 <= np.mean(covered) <= 0.985
@@ -36,8 +43,8 @@ def test_a_good_model_makes_intervals_narrower_and_a_useless_one_no_wider() -> N
     for sharpness in (0.0, 5.0):
         said, truth = bags(sharpness, 0.0, 1)[0]
         sampled = np.arange(300)
-        found = audited_estimates(said[:, None], sampled, truth[sampled, None])
-        nothing = audited_estimates(np.zeros((2000, 1)), sampled, truth[sampled, None])
+        found = estimate(said[:, None], sampled, truth[sampled, None])
+        nothing = estimate(np.zeros((2000, 1)), sampled, truth[sampled, None])
         widths[sharpness] = (found.high - found.low)[0] / (nothing.high - nothing.low)[0]
     assert widths[5.0] < 0.7
     assert widths[0.0] < 1.02
@@ -48,16 +55,16 @@ def test_who_is_drawn_more_often_counts_for_less() -> None:
     sampled = np.concatenate([np.arange(50), np.arange(100, 190)])
     weights = np.concatenate([np.full(50, 2.0), np.full(90, 10.0)])
     said = np.zeros((1000, 1))
-    found = audited_estimates(said, sampled, truth[sampled, None], weights=weights)
+    found = estimate(said, sampled, truth[sampled, None], weights=weights)
     assert found.estimate[0] == pytest.approx(100)
-    assert audited_estimates(said, sampled, truth[sampled, None]).estimate[0] > 300
+    assert estimate(said, sampled, truth[sampled, None]).estimate[0] > 300
 
 
 def test_posts_of_one_author_tell_less_than_those_of_many() -> None:
     truth = np.tile(np.repeat([1.0, 0.0], 10), 50)[:, None]
     said, sampled = np.full((1000, 1), 0.5), np.arange(200)
-    each = audited_estimates(said, sampled, truth[:200])
-    together = audited_estimates(said, sampled, truth[:200], clusters=np.arange(200) // 10)
+    each = estimate(said, sampled, truth[:200])
+    together = estimate(said, sampled, truth[:200], clusters=np.arange(200) // 10)
     assert (together.high - together.low)[0] > 2 * (each.high - each.low)[0]
 
 
@@ -68,9 +75,9 @@ def test_the_model_s_estimate_helps_unless_the_labels_speak_against_it() -> None
     sampled = generator.choice(5000, 300, replace=False)
     right = (np.array([truth.sum()]), np.array([60.0]))
     wrong = (np.array([4000.0]), np.array([60.0]))
-    alone = audited_estimates(said, sampled, truth[sampled])
-    helped = audited_estimates(said, sampled, truth[sampled], model=right)
-    misled = audited_estimates(said, sampled, truth[sampled], model=wrong)
+    alone = estimate(said, sampled, truth[sampled])
+    helped = estimate(said, sampled, truth[sampled], model=right)
+    misled = estimate(said, sampled, truth[sampled], model=wrong)
     assert (helped.high - helped.low)[0] < 0.7 * (alone.high - alone.low)[0]
     assert misled.low[0] <= truth.sum() <= misled.high[0]
 
@@ -78,7 +85,7 @@ def test_the_model_s_estimate_helps_unless_the_labels_speak_against_it() -> None
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_labels_that_all_say_the_same_leave_a_doubt(label: float) -> None:
     labels = np.full((50, 1), label)
-    found = audited_estimates(np.full((1000, 1), label), np.arange(50), labels)
+    found = estimate(np.full((1000, 1), label), np.arange(50), labels)
     assert found.estimate[0] == pytest.approx(1000 * label)
     assert (found.high - found.low)[0] > 20
     assert 0 <= found.low[0] <= found.high[0] <= 1000

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import save_file
 
 from murmure.errors import ConfigurationError, InputError, ModelError, RunError
 from murmure.schema import TAGS
@@ -17,6 +19,7 @@ from murmure.training import base, fast
 from murmure.training.configuration import load_configuration
 from murmure.training.fine_tuning import fine_tune
 from murmure.training.own import own_corpus
+from murmure.training.teaching import find_teacher
 from tests.encoders import make_tagger, write_tokenizer
 from tests.training.worlds import make_target, write_corpora
 
@@ -83,15 +86,16 @@ def test_the_folder_is_whole_and_tags_posts(world: tuple[Path, Path, Any]) -> No
 def test_the_manifest_tells_what_was_done(world: tuple[Path, Path, Any]) -> None:
     manifest = json.loads((world[1] / "manifest.json").read_text("utf-8"))
     metrics = manifest["metrics"]
-    assert set(metrics["cross_fitted"]) == set(TAGS)
-    assert metrics["cross_fitted"]["sentiment"]["posts"] == 240 + 30
+    assert set(metrics["held_out"]) == set(TAGS)
+    assert metrics["held_out"]["sentiment"]["posts"] == 240 + 30
     assert metrics["validation"]["sentiment"]["posts"] == 30
     assert set(metrics["compared"]) == {"companion"}
     assert metrics["export"]["neighbours"] < 0.02
     assert all(tag["equal"] > 0.9 for tag in metrics["export"]["tags"].values())
     assert str(world[0]) not in json.dumps(manifest)
     assert manifest["training"]["posts"]["sentiment"]["further"] > 40
-    assert "32 posts of the other corpora and 1 epochs over `further`" in str(metrics["protocol"])
+    told = "32 posts of the other corpora and was trained for 1 epoch over `further`, its weights"
+    assert told in metrics["protocol"]["folds"]
 
 
 def test_the_mixture_is_no_worse_than_the_companion(world: tuple[Path, Path, Any]) -> None:
@@ -139,7 +143,7 @@ def test_without_records_nothing_stands_between_broad_and_target(
 ) -> None:
     ran: list[str] = []
 
-    def stop(*given: Any, **__: Any) -> None:
+    def stop(*given: Any, **__: Any) -> Any:
         ran.append(given[4].name)
         if ran != ["broad"]:
             raise InterruptedError
@@ -152,13 +156,75 @@ def test_without_records_nothing_stands_between_broad_and_target(
     assert ran == ["broad", "fold-0"]
 
 
+@pytest.mark.parametrize(
+    ("section", "file"),
+    [("broad", "broad"), ("further", "further"), ("fold", "fold-0"), ("target", "fold-0")],
+)
+def test_does_not_take_up_what_was_trained_otherwise(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path, section: str, file: str
+) -> None:
+    shutil.copytree(world[0] / "base.training", tmp_path / "new.training")
+    phases = world[2]["base"]
+    settings = {**phases, section: {**phases[section], "learning_rate": 1e-5}}
+    with pytest.raises(RunError, match=rf"{file}\.safetensors: is of other posts or settings"):
+        base.train({**world[2], "base": settings}, tmp_path / "new")
+
+
 def test_tells_of_weights_of_another_encoder(
     world: tuple[Path, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     (tmp_path / "new.training").mkdir()
     (tmp_path / "new.training/broad.safetensors").write_bytes(b"no tensors")
-    with pytest.raises(RunError, match=r"broad\.safetensors.*another encoder, or damaged"):
+    with pytest.raises(RunError, match=r"broad\.safetensors: holds no weights .*remove it"):
         base.train(world[2], tmp_path / "new")
+
+
+def test_weights_of_before_the_target_teach_and_folds_still_tell_the_truth(
+    world: tuple[Path, Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("murmure.training.figures.yardsticks", lambda _: {})
+    weights = world[0] / "base.training/further.safetensors"
+    settings = [f"fast.taught.teacher={weights}", "fast.taught.weights.written=1.0"]
+    configuration = load_configuration(
+        world[0] / "small.toml", settings=[*settings_for(world[0]), *settings]
+    )
+    manifest = fast.train(configuration, world[0] / "student")
+    taught = manifest["training"]["taught"]
+    assert taught == {
+        "teacher": "`base` as it was after the phase `further`",
+        "read_target": False,
+        "posts": 40,
+    }
+    assert manifest["metrics"]["held_out"]["sentiment"]["posts"] == 240 + 30
+    assert "Cross-fitting in 3 folds" in (world[0] / "student/README.md").read_text("utf-8")
+
+
+def test_weights_that_read_the_target_are_known_for_it(
+    world: tuple[Path, Path, dict[str, Any]],
+) -> None:
+    work = world[0] / "base.training"
+    read = {}
+    for phase in ("broad", "further", "shipped"):
+        configuration = {**world[2], "fast": {"taught": {"teacher": f"{work / phase}.safetensors"}}}
+        teacher = find_teacher(configuration)
+        assert teacher
+        read[phase] = teacher.read_target
+        said = teacher.say(["ravie génial", "awful broken thing"])
+        assert said["sentiment"].sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert read == {"broad": False, "further": False, "shipped": True}
+
+
+def test_a_teacher_that_is_not_there_or_tells_too_little_is_named(tmp_path: Path) -> None:
+    configuration = load_configuration(settings=["fast.taught.teacher=gone.safetensors"])
+    with pytest.raises(ConfigurationError, match=r"fast\.taught\.teacher.*gone\.safetensors"):
+        find_teacher(configuration)
+    file = tmp_path / "other.safetensors"
+    save_file({"weights": np.zeros(2)}, file)
+    settings = [f"fast.taught.teacher={file}"]
+    with pytest.raises(RunError, match="does not tell what it was trained on"):
+        find_teacher(load_configuration(settings=settings))
+    with pytest.raises(ConfigurationError, match=r"base\.tags"):
+        find_teacher(load_configuration(settings=[*settings, 'base.tags=["sentiment"]']))
 
 
 def test_refuses_a_companion_of_other_posts(

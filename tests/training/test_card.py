@@ -19,7 +19,7 @@ def test_the_shipped_card_is_the_one_that_its_manifest_makes() -> None:
 def test_the_card_gives_the_figures_of_the_manifest() -> None:
     manifest = json.loads((FAST / "manifest.json").read_text("utf-8"))
     written = card.render(manifest)
-    for tag, scores in manifest["metrics"]["cross_fitted"].items():
+    for tag, scores in manifest["metrics"]["held_out"].items():
         row = next(line for line in written.splitlines() if line.startswith(f"| {tag} | "))
         assert f"{scores['macro_f1']:.3f}" in row
 
@@ -58,7 +58,7 @@ def test_an_encoders_card_says_what_it_is_and_by_which_licences() -> None:
 def test_each_figure_that_was_measured_has_its_section() -> None:
     manifest = encoder_manifest()
     one = {"posts": 40, "macro_f1": 0.8, "other": 0.7, "difference": 0.1, "interval": [-0.05, 0.2]}
-    found = {**manifest["metrics"]["cross_fitted"]["sentiment"], "macro_recall": 0.71}
+    found = {**manifest["metrics"]["held_out"]["sentiment"], "macro_recall": 0.71}
     found |= {"macro_recall_interval": [0.7, 0.72], "brier": 0.31, "log_loss": 0.42}
     source = {"sentiment": found}
     part = {"posts": 60, "macro_f1": 0.512, "interval": [0.4, 0.6], "labels": {"negative": 60}}
@@ -68,7 +68,7 @@ def test_each_figure_that_was_measured_has_its_section() -> None:
         "external": {"tweets": {"sentiment": {**found, "compared": {"fast": one}}}},
         "compared": {"fast": {"sentiment": one}},
         "validation_compared": {"sentiment": one},
-        "cross_fitted_source": source,
+        "held_out_source": source,
         "languages": {"fr": source, "en": source},
         "languages_source": {"fr": source, "en": source},
         "gap": {"sentiment": {**gap, "difference": 0.05, "interval": [0.01, 0.09]}},
@@ -81,7 +81,7 @@ def test_each_figure_that_was_measured_has_its_section() -> None:
         "export": {"posts": 9, "neighbours": 0.013, "tags": {"sentiment": {"torch": 0.8}
             | {"exported": 0.79, "equal": 0.995}}},
     }  # fmt: skip
-    manifest["metrics"]["cross_fitted"] = {"sentiment": found}
+    manifest["metrics"]["held_out"] = {"sentiment": found}
     written = card.render(manifest)
     for told in (
         "Folds were shorter.",

@@ -13,17 +13,12 @@ import pytest
 
 from murmure.errors import InputError
 from murmure.schema import LABELS, TAGS
-from murmure.training.configuration import default_configuration
 from murmure.training.corpora import (
-    configured_corpora,
     corpus_names,
-    left_out,
     read_corpora,
-    relabel,
     stream_corpus,
 )
 from murmure.training.labels import MISSING
-from murmure.training.standoff import SCHEMA, text_hash, write_records
 
 
 def write(file: Path, *rows: dict[str, Any]) -> Path:
@@ -206,64 +201,6 @@ def test_how_a_corpus_is_blocked_changes_nothing_in_its_sample(
 
     monkeypatch.setattr("murmure.training.corpora.stream_corpus", in_small_blocks)
     assert read_corpora([tmp_path], most_posts=50).texts == whole.texts
-
-
-def test_corpora_are_picked_by_licence_and_name(tmp_path: Path) -> None:
-    for name, kind in {"a": "personal", "b": "stated-open", "c": "unstated"}.items():
-        write(tmp_path / name / "train.parquet", *numbered(1))
-        (tmp_path / name / "card.toml").write_text(f'class = "{kind}"', "utf-8")
-    write(tmp_path / "books_fr/train.parquet", *numbered(1))
-    given = default_configuration()["corpora"] | {"folders": [str(tmp_path)], "leave_out": ["c"]}
-    assert configured_corpora(given).corpus.tolist() == ["b"]
-    assert left_out(given) == ["a", "books_fr", "c"]
-    given["licences"] = ["personal"]
-    assert configured_corpora(given).corpus.tolist() == ["a", "books_fr"]
-    assert left_out(given) == ["b", "c"]
-
-
-def write_records_of(file: Path, said: dict[str, str]) -> str:
-    """Write records that label the sentiment of texts."""
-    empty = {"origin": "o", "source": "s", "draw": "sought", "split": "train"}
-    rows = [
-        {**empty, "id": f"made-{row}", "sha256": text_hash(text), "sentiment": label}
-        for row, (text, label) in enumerate(said.items())
-    ]
-    file.parent.mkdir()
-    write_records(pa.Table.from_pylist(rows, schema=SCHEMA), file)
-    return str(file)
-
-
-def test_recorded_posts_are_a_corpus_of_their_own(tmp_path: Path) -> None:
-    texts = ["Marelle fuit", "Brizelo répond", "Torvella"]
-    rows = [{"text": text, "sentiment": "neutral", "weak": ["sentiment"]} for text in texts]
-    write(tmp_path / "in/tweets/train.parquet", *rows, {**rows[0], "sponsored": "no"})
-    write(tmp_path / "in/tweets/validation.parquet", rows[1])
-    said = {texts[0]: "negative", texts[1]: "positive", "Nowhere": "neutral"}
-    file = write_records_of(tmp_path / "further/records.parquet", said)
-    given = default_configuration()["corpora"] | {"folders": [str(tmp_path / "in")]}
-    corpora = configured_corpora({**given, "records": [file]})
-    assert corpora.corpus.tolist() == ["tweets"] * 3 + ["further"] * 2
-    assert corpora.texts[-2:] == texts[:2]
-    assert corpora.origin.tolist() == ["tweets"] * 5
-    assert corpora.draw.tolist()[-2:] == ["sought"] * 2
-    negative, _, positive = range(3)
-    assert corpora.labels["sentiment"].tolist()[-2:] == [negative, positive]
-    assert corpora.labels["sponsored"].tolist()[-2:] == [MISSING] * 2
-    assert corpora.weak["sentiment"].tolist() == [True] * 3 + [False] * 2
-    without = configured_corpora({**given, "records": [file], "leave_out": ["further"]})
-    assert set(without.corpus.tolist()) == {"tweets"}
-
-
-def test_records_of_other_posts_change_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    write(tmp_path / "in/tweets/train.parquet", *numbered(2))
-    file = write_records_of(tmp_path / "further/records.parquet", {"Nowhere": "neutral"})
-    corpora = read_corpora([tmp_path / "in"])
-    assert relabel(corpora, file).corpus.tolist() == corpora.corpus.tolist()
-    assert "1 of 1 records found no text" in caplog.text
-    with pytest.raises(InputError, match="no such file"):
-        relabel(corpora, tmp_path / "nowhere.parquet")
 
 
 def test_without_any_post_reading_ends(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from murmure.tagging.linear import TEXT_TAGS
 from murmure.tagging.ngrams import NgramHasher
 from murmure.training import fast
 from murmure.training.configuration import load_configuration
-from murmure.training.corpora import barred_posts, read_corpora
+from murmure.training.configured import barred_posts
+from murmure.training.corpora import read_corpora
 from murmure.training.language import fit_language, is_held_out, make_sets
 from murmure.training.linear import read_language
 from tests.training.worlds import make_target, write_corpora
@@ -54,12 +55,12 @@ def test_a_trained_folder_is_whole_and_tags_what_it_learnt(trained: Path) -> Non
 def test_the_manifest_tells_what_was_measured(trained: Path) -> None:
     manifest = json.loads((trained / "manifest.json").read_text("utf-8"))
     metrics = manifest["metrics"]
-    assert set(metrics["cross_fitted"]) == set(metrics["cross_fitted_source"]) == set(TAGS)
+    assert set(metrics["held_out"]) == set(metrics["held_out_source"]) == set(TAGS)
     for tag in ("sentiment", "experience", "touchpoint"):
-        assert metrics["cross_fitted"][tag]["macro_f1"] > 0.8
-        assert metrics["cross_fitted"][tag]["posts"] == 240 + 30
+        assert metrics["held_out"][tag]["macro_f1"] > 0.8
+        assert metrics["held_out"][tag]["posts"] == 240 + 30
     assert metrics["validation"]["sentiment"]["posts"] == 30
-    assert metrics["cross_fitted_source"]["sentiment"]["posts"] == (240 + 30) * 4 // 5
+    assert metrics["held_out_source"]["sentiment"]["posts"] == (240 + 30) * 4 // 5
     assert manifest["training"]["posts"]["sentiment"]["annotated"] == 240
     assert str(trained.parent) not in json.dumps(manifest)  # no path of the machine it came from
 
@@ -100,7 +101,7 @@ def _cross_fit(folder: Path, target: list[dict[str, Any]]) -> tuple[NDArray[np.i
     given = configuration["corpora"]
     corpora = read_corpora(given["folders"])
     hasher = NgramHasher(bits=configuration["fast"]["bits"])
-    material = fast._gather(corpora, configuration, hasher, folder / "work")
+    material = fast._gather(corpora, configuration, hasher, None, folder / "work")
     logits = fast._cross_fit(material, configuration["fast"], given["folds"])
     return material.fold[material.target], logits
 

@@ -48,9 +48,9 @@ def answers(measured: Corpora, *, wrong: float, seed: int = 0) -> Tables:
 
 
 def test_every_section_is_measured_and_sources_apart(measured: Corpora) -> None:
-    found = figures.cross_fitted(answers(measured, wrong=0.2), measured, np.zeros(270, bool))
+    found = figures.held_out(answers(measured, wrong=0.2), measured, np.zeros(270, bool))
     assert set(found) == {
-        *("cross_fitted", "cross_fitted_source", "sponsored", "languages", "languages_source"),
+        *("held_out", "held_out_source", "sponsored", "languages", "languages_source"),
         *("origins", "worst", "gap", "gap_source", "reliability"),
     }
     drawn = (measured.draw == "source").sum()

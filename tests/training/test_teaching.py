@@ -11,9 +11,9 @@ import pytest
 from scipy.sparse import csr_array
 
 from murmure.errors import RunError
-from murmure.schema import TAGS
 from murmure.tagging import Predictor
 from murmure.tagging.columns import TagColumns
+from murmure.tagging.linear import TEXT_TAGS
 from murmure.training import fast, teaching
 from murmure.training.configuration import load_configuration
 from murmure.training.corpora import read_corpora
@@ -23,7 +23,7 @@ from tests.training.worlds import make_target, write_corpora
 pytest.importorskip("sklearn", reason="needs the extra dev or train")
 
 _TEXTS = ["Commande jamais reçue 😡", "Great coffee machine", "hola"] * 2
-_DRAWN = {"posts": 5000, "temperature": 2.0, "weights": {"language": 0.0}}
+_DRAWN = {"posts": 5000, "temperature": 2.0, "weights": {"found": 0.0, "language": 0.0}}
 
 
 def test_no_post_that_is_measured_on_nor_a_copy_is_taught(tmp_path: Path) -> None:
@@ -44,10 +44,10 @@ def test_no_post_that_is_measured_on_nor_a_copy_is_taught(tmp_path: Path) -> Non
 def test_a_teacher_that_was_interrupted_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = teaching.ask("fast", _TEXTS, tmp_path / "whole")
+    whole = teaching.ask(teaching.ModelTeacher("fast"), _TEXTS, tmp_path / "whole")
     assert whole.texts == _TEXTS
     said = Predictor.from_pretrained("fast").predict_columns(_TEXTS).probabilities
-    for tag in TAGS:
+    for tag in TEXT_TAGS:
         assert (whole.probabilities[tag] == said[tag]).all()
 
     asked: list[str] = []
@@ -62,22 +62,22 @@ def test_a_teacher_that_was_interrupted_goes_on(
     monkeypatch.setattr(teaching, "_POSTS_AT_ONCE", 2)
     monkeypatch.setattr(Predictor, "predict_columns", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        teaching.ask("fast", _TEXTS, tmp_path / "parts")
+        teaching.ask(teaching.ModelTeacher("fast"), _TEXTS, tmp_path / "parts")
     asked.clear()
-    again = teaching.ask("fast", _TEXTS, tmp_path / "parts")
+    again = teaching.ask(teaching.ModelTeacher("fast"), _TEXTS, tmp_path / "parts")
     assert asked == _TEXTS[4:]
-    for tag in TAGS:
+    for tag in TEXT_TAGS:
         assert again.probabilities[tag] == pytest.approx(said[tag], abs=1e-6)
     # Other posts are asked about anew.
     asked.clear()
-    teaching.ask("fast", ["hello there"], tmp_path / "parts")
+    teaching.ask(teaching.ModelTeacher("fast"), ["hello there"], tmp_path / "parts")
     assert asked == ["hello there"]
 
 
 def test_what_cannot_be_read_of_a_teacher_is_named(tmp_path: Path) -> None:
     (tmp_path / teaching.LESSONS).write_bytes(b"no tensors")
     with pytest.raises(RunError, match=r"lessons\.safetensors: cannot be read .*remove it"):
-        teaching.ask("fast", _TEXTS, tmp_path)
+        teaching.ask(teaching.ModelTeacher("fast"), _TEXTS, tmp_path)
 
 
 def test_a_word_that_only_the_teacher_speaks_of_is_learnt() -> None:
@@ -109,7 +109,10 @@ def test_a_student_is_trained_and_its_card_names_the_teacher(
     file = write_corpora(tmp_path, make_target(90))
     settings = ["fast.taught.teacher=fast", "fast.taught.weights.written=1.0"]
     manifest = fast.train(load_configuration(file, settings=settings), tmp_path / "student")
-    assert manifest["training"]["taught"] == {"teacher": "fast", "posts": 40}
+    taught = {"teacher": "`fast`", "read_target": True, "posts": 40}
+    assert manifest["training"]["taught"] == taught
+    assert manifest["metrics"]["held_out"]["sentiment"]["posts"] == 30
+    assert manifest["metrics"]["validation"] == manifest["metrics"]["held_out"]
     assert (tmp_path / "student.training" / teaching.LESSONS).is_file()
     assert "Taught by `fast`" in (tmp_path / "student/README.md").read_text("utf-8")
     assert Predictor.from_pretrained(tmp_path / "student")("ravie génial").language.label == "fr"

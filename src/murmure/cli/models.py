@@ -61,8 +61,10 @@ def installed(folder: Path) -> list[dict[str, Any]]:
 
 def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
     """The figures of the card's first table, a line a tag."""
-    measured, drawn = metrics.get("cross_fitted", {}), metrics.get("cross_fitted_source", {})
+    measured, drawn = metrics.get("held_out", {}), metrics.get("held_out_source", {})
     if measured:
+        posts = next(iter(measured.values()))["posts"]
+        yield f"measured on {posts:,} posts, each by a model that was not trained on it"
         yield f"{'':<12}{'macro-F1':>9}{'95 % interval':>16}{'calibration error':>20}"
     for tag, scores in measured.items():
         bounds = "–".join(f"{bound:.3f}" for bound in scores["interval"])

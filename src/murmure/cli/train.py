@@ -112,7 +112,7 @@ def train(  # noqa: PLR0917 - Typer takes options by name
 
         manifest = train_base(given, output or Path("models") / model)
     metrics = manifest["metrics"]
-    for tag, scores in (metrics.get("cross_fitted") or metrics.get("validation") or {}).items():
+    for tag, scores in (metrics.get("held_out") or metrics.get("validation") or {}).items():
         typer.echo(f"{tag}\t{scores['macro_f1']:.3f}")
 
 

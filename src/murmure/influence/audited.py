@@ -40,9 +40,10 @@ class Audited:
     labels: int
 
 
-def audited_estimates(
-    posteriors: Table,
-    sampled: Numbers,
+def from_sample(
+    totals: Table,
+    posts: int,
+    told: Table,
     labels: Table,
     *,
     weights: Table | None = None,
@@ -53,8 +54,9 @@ def audited_estimates(
     """Numbers of posts from the model's posteriors and a labelled sample.
 
     Args:
-        posteriors: of shape (posts, questions): what the model says of each post of the slice.
-        sampled: of shape (labels,): which posts were labelled.
+        totals: of shape (questions,): sums of the posteriors over all posts of the slice.
+        posts: how many posts there are.
+        told: of shape (labels, questions): posteriors of the labelled posts.
         labels: of shape (labels, questions): 1 for yes, 0 for no.
         weights: how many posts each labelled one stands for (1 / the probability with which it
             was drawn); equal where None. They are scaled to sum to the number of posts.
@@ -68,51 +70,13 @@ def audited_estimates(
         ValueError: when there are fewer than two labels.
 
     Example:
-        >>> said = np.full((1000, 1), 0.5)
         >>> labels = np.tile([[1.0], [0.0], [0.0], [0.0]], (25, 1))
-        >>> found = audited_estimates(said, np.arange(100), labels)
+        >>> found = from_sample(np.array([500.0]), 1000, np.full((100, 1), 0.5), labels)
         >>> round(float(found.estimate[0])), round(float(found.low[0])), round(float(found.high[0]))
         (250, 166, 334)
-        >>> audited_estimates(said, np.arange(1), labels[:1])
+        >>> from_sample(np.array([500.0]), 1000, np.full((1, 1), 0.5), labels[:1])
         Traceback (most recent call last):
         ValueError: an audit needs two labels or more, not 1
-    """
-    told = posteriors[sampled]
-    scaled = None if weights is None else np.asarray(weights, float)
-    return from_sample(
-        posteriors.sum(axis=0),
-        len(posteriors),
-        told,
-        labels,
-        weights=scaled,
-        clusters=clusters,
-        level=level,
-        model=model,
-    )
-
-
-def from_sample(
-    totals: Table,
-    posts: int,
-    told: Table,
-    labels: Table,
-    *,
-    weights: Table | None = None,
-    clusters: Numbers | None = None,
-    level: float = 0.95,
-    model: tuple[Table, Table] | None = None,
-) -> Audited:
-    """The same as `audited_estimates` where only the posteriors' sums over all posts are at hand.
-
-    Args:
-        totals: of shape (questions,): sums of the posteriors over all posts.
-        posts: how many posts there are.
-        told: of shape (labels, questions): posteriors of the labelled posts.
-        labels: as above.
-        weights: as above.
-        clusters: as above.
-        level: as above.
-        model: as above.
     """
     from scipy.stats import t as student
 

@@ -7,23 +7,20 @@ from there; the folder may be removed once the model is written.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from safetensors.torch import load_file as load_tensors
-from safetensors.torch import save_file as save_tensors
 
 from murmure.disclosure import find_all
-from murmure.errors import RunError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.encoder import TOKENIZER
 from murmure.tagging.folder import ModelFolder, write_manifest
 from murmure.training import card, figures, plots
-from murmure.training.corpora import configured_corpora, left_out, records_name
+from murmure.training.configured import configured_corpora, left_out, recorded_names, settings_told
 from murmure.training.encoder import Tagger
 from murmure.training.licences import licences_of
 from murmure.training.packaging import (
@@ -34,7 +31,17 @@ from murmure.training.packaging import (
     measure_export,
     write_folder,
 )
-from murmure.training.phases import Material, gather, logits_of, run_phase
+from murmure.training.phases import (
+    Material,
+    gather,
+    is_done,
+    load_tagger,
+    logits_of,
+    make_tagger,
+    record_of,
+    run_phase,
+    save_tagger,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -81,14 +88,14 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     balance = {tag: settings[tag]["calibration_balance"] for tag in TAGS}
     calibrated = calibrate_mixture(logits, measured, folds, beside=beside, balance=balance)
     disclosed = np.array([bool(found) for found in find_all(measured.texts)])
-    metrics = figures.cross_fitted(calibrated.probabilities, measured, disclosed)
+    metrics = figures.held_out(calibrated.probabilities, measured, disclosed)
     metrics["abstention"] = figures.abstention(
         calibrated.probabilities, measured, calibrated.thresholds
     )
     metrics["compared"] = {
         companion.name: figures.compare(calibrated.probabilities, measured, companion.path)
     }
-    metrics["protocol"] = _protocol(configuration, len(measured))
+    metrics["protocol"] = _protocol(configuration, material)
     metrics["language"] = companion.manifest.get("metrics", {}).get("language")
     output.mkdir(parents=True, exist_ok=True)
     figures.save_calibration(output / figures.CALIBRATION, measured, calibrated.probabilities)
@@ -131,26 +138,29 @@ def _some(material: Material, *, seed: int) -> list[str]:
     return [material.corpora.texts[row] for row in chosen]
 
 
-def _protocol(configuration: Mapping[str, Any], posts: int) -> dict[str, str]:
+def _protocol(configuration: Mapping[str, Any], material: Material) -> dict[str, str]:
     settings = configuration["base"]
     broad, further, target = settings["broad"], settings["further"], settings["target"]
     fold = {**target, **settings["fold"]}
     name = configuration["corpora"]["target"]
 
-    def length(phase: Mapping[str, Any]) -> str:
-        return (
-            f"{phase['epochs']:g} epochs over `{name}`, with {phase['others']:,} posts of other "
-            "corpora mixed in"
-        )
+    def epochs(phase: Mapping[str, Any], names: Sequence[str]) -> str:
+        times = f"{phase['epochs']:g} epoch{'' if phase['epochs'] == 1 else 's'}"
+        return f"{times} over {', '.join(f'`{name}`' for name in names)}"
 
-    recorded = [f"`{name}`" for name in _recorded(configuration)]
-    more = f" and {further['epochs']:g} epochs over {', '.join(recorded)}" if recorded else ""
+    def length(phase: Mapping[str, Any]) -> str:
+        mixed = f"with {phase['others']:,} posts of other corpora mixed in"
+        return f"{epochs(phase, [name])}, {mixed}"
+
+    here = np.unique(material.corpora.corpus)
+    recorded = [one for one in recorded_names(configuration["corpora"]) if one in here]
+    more = f" and was trained for {epochs(further, recorded)}" if recorded else ""
     return {
         "folds": f"The figures are from {configuration['corpora']['folds']}-fold cross-fitting "
-        f"over the {posts:,} posts of `{name}`: no model saw the posts that it is measured on, "
-        f"nor any post with one of their keys. All folds start from one model that read "
-        f"{broad['others']:,} posts of the other corpora{more}; each is then trained for "
-        f"{length(fold)}.",
+        f"over the {material.target.sum():,} posts of `{name}`: no model was trained on the posts "
+        "that it is measured on, nor on any post with one of their keys. All folds start from one "
+        f"model that read {broad['others']:,} posts of the other corpora{more}, its weights chosen "
+        f"by the validation posts; each is then trained for {length(fold)}.",
         "shipped": f"What ships starts from the same model and is trained for {length(target)}, "
         "and keeps the weights that were best on the validation posts.",
         "calibration": "Encoder and companion are weighed, and the mixture is calibrated, on the "
@@ -182,65 +192,40 @@ def _describe(
             for card in licences_of(read, folders=given["folders"])
         ],
         "configuration": {
-            "corpora": {key: value for key, value in given.items() if key != "folders"},
-            # Where the encoder lay on this machine is nobody's business.
+            "corpora": settings_told(given),
+            # As little as where the encoder lay.
             "base": {**configuration["base"], "encoder": "", "companion": companion},
         },
     }
 
 
-def _fresh(configuration: Mapping[str, Any]) -> Tagger:
-    settings = configuration["base"]
-    return Tagger.from_encoder(
-        settings["encoder"],
-        tags=settings["tags"],
-        layers=settings["layers"] or None,
-        prefix=settings["prefix"],
-        longest=settings["longest"],
-        dropout=settings["dropout"],
-        encoder_dropout=settings["encoder_dropout"],
-    )
-
-
 def _broad(material: Material, configuration: Mapping[str, Any], work: Path) -> Path:
     """Train on all corpora but the target."""
-    done = work / "broad.safetensors"
-    if not done.exists():
-        tagger = run_phase(
-            _fresh(configuration),
-            material,
-            np.flatnonzero(material.target),
-            configuration,
-            work / "broad",
-            phase=configuration["base"]["broad"],
-            validate=True,
-        )
-        _keep(done, tagger)
+    done, phase = work / "broad.safetensors", configuration["base"]["broad"]
+    rows = np.flatnonzero(material.target)
+    record = record_of(material, rows, configuration, phase=phase, start=None)
+    if not is_done(done, record):
+        tagger = make_tagger(configuration)
+        folder = work / "broad"
+        run_phase(tagger, material, rows, configuration, folder, phase=phase, validate=True)
+        save_tagger(done, tagger, record)
     return done
 
 
 def _further(material: Material, configuration: Mapping[str, Any], broad: Path, work: Path) -> Path:
     """Train on the posts of `corpora.records`; what all folds and what ships start from."""
-    rows = np.flatnonzero(np.isin(material.corpora.corpus, _recorded(configuration)))
-    done = work / "further.safetensors"
+    names = recorded_names(configuration["corpora"])
+    rows = np.flatnonzero(np.isin(material.corpora.corpus, names))
     if not len(rows):
         return broad
-    if not done.exists():
-        tagger = run_phase(
-            _start(configuration, broad),
-            material,
-            rows,
-            configuration,
-            work / "further",
-            phase=configuration["base"]["further"],
-            validate=True,
-        )
-        _keep(done, tagger)
+    done, phase = work / "further.safetensors", configuration["base"]["further"]
+    record = record_of(material, rows, configuration, phase=phase, start=broad)
+    if not is_done(done, record):
+        tagger = load_tagger(configuration, broad)
+        folder = work / "further"
+        run_phase(tagger, material, rows, configuration, folder, phase=phase, validate=True)
+        save_tagger(done, tagger, record)
     return done
-
-
-def _recorded(configuration: Mapping[str, Any]) -> list[str]:
-    return [records_name(file) for file in configuration["corpora"]["records"]]
 
 
 def _cross_fit(
@@ -256,22 +241,16 @@ def _cross_fit(
     }
     for fold in range(configuration["corpora"]["folds"]):
         held = np.flatnonzero(material.target & (material.fold == fold))
+        rows = np.flatnonzero(material.target & (material.fold != fold))
         done = work / f"fold-{fold}.safetensors"
-        if not done.exists():
-            tagger = run_phase(
-                _start(configuration, start),
-                material,
-                np.flatnonzero(material.target & (material.fold != fold)),
-                configuration,
-                work / f"fold-{fold}",
-                phase=phase,
-                validate=False,
-            )
-            save_file(logits_of(tagger, material.posts, held), done)
+        record = record_of(material, rows, configuration, phase=phase, start=start)
+        if not is_done(done, record):
+            tagger = load_tagger(configuration, start)
+            folder = work / f"fold-{fold}"
+            run_phase(tagger, material, rows, configuration, folder, phase=phase, validate=False)
+            save_file(logits_of(tagger, material.posts, held), done, metadata=record)
         tables = load_file(done)
         for tag, table in logits.items():
-            if len(tables[tag]) != len(held):
-                raise RunError("is of other posts; remove it to train the fold anew", file=done)
             table[held] = tables[tag]
         _log.info("fold %d of %d", fold + 1, configuration["corpora"]["folds"])
     return {tag: table[material.target] for tag, table in logits.items()}
@@ -281,41 +260,15 @@ def _shipped(
     material: Material, configuration: Mapping[str, Any], start: Path, work: Path
 ) -> Tagger:
     """Train what ships: on the target's posts but those for validation."""
-    done = work / "shipped.safetensors"
-    tagger = _start(configuration, done if done.exists() else start)
-    if not done.exists():
-        tagger = run_phase(
-            tagger,
-            material,
-            np.flatnonzero(material.target & ~material.corpora.validation),
-            configuration,
-            work / "shipped",
-            phase=configuration["base"]["target"],
-            validate=True,
-        )
-        _keep(done, tagger)
+    done, phase = work / "shipped.safetensors", configuration["base"]["target"]
+    rows = np.flatnonzero(material.target & ~material.corpora.validation)
+    record = record_of(material, rows, configuration, phase=phase, start=start)
+    if is_done(done, record):
+        tagger = load_tagger(configuration, done)
+    else:
+        tagger = load_tagger(configuration, start)
+        folder = work / "shipped"
+        run_phase(tagger, material, rows, configuration, folder, phase=phase, validate=True)
+        save_tagger(done, tagger, record)
     tagger.eval()
     return tagger
-
-
-def _start(configuration: Mapping[str, Any], weights: Path) -> Tagger:
-    tagger = _fresh(configuration)
-    try:
-        tagger.load_state_dict(load_tensors(weights))
-    except Exception as error:
-        raise RunError(
-            f"is of another encoder, or damaged ({error}); remove it to train it anew",
-            file=weights,
-        ) from error
-    return tagger
-
-
-def _keep(file: Path, tagger: Tagger) -> None:
-    unfinished = file.with_suffix(".unfinished")
-    tensors = {name: value.contiguous().cpu() for name, value in tagger.state_dict().items()}
-    try:
-        save_tensors(tensors, unfinished)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise RunError(f"cannot be written ({error}); make room", file=file) from error
-    unfinished.replace(file)

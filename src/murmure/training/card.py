@@ -32,11 +32,11 @@ it. Do not use it to decide about single persons: a label of one post is a weak 
 
 
 _OF_FOLDS = (
-    "Five-fold cross-fitting over the corpus `annotated`: a fold's posts, and copies of them in "
-    "other corpora, are dropped from everything trained on, calibration included. In brackets the "
-    "95 % bootstrap interval. Expected calibration error over 15 bins of equal mass, out of fold, "
-    "on the posts drawn at random within their source. The shipped weights never saw the "
-    "validation posts, but their calibration did."
+    "Cross-fitting in {folds} folds over the corpus `annotated`: a fold's posts, and copies of "
+    "them in other corpora, are dropped from everything trained on, calibration included. In "
+    "brackets the 95 % bootstrap interval. Expected calibration error over 15 bins of equal mass, "
+    "out of fold, on the posts drawn at random within their source. The shipped weights were never "
+    "trained on the validation posts, but their calibration was."
 )
 _OF_A_STUDENT = (
     "The shipped weights on the validation posts of the corpus `annotated`, which neither they nor "
@@ -61,11 +61,12 @@ def render(manifest: Mapping[str, Any]) -> str:
         _WHAT if kind == "linear" else _architecture(manifest),
         "## How right it is",
     ]
-    if "cross_fitted" in metrics:
-        taught = bool(manifest["training"].get("taught", {}).get("teacher"))
-        sections += [_cross_fitted(metrics, taught=taught), _labels(metrics["cross_fitted"])]
+    if "held_out" in metrics:
+        taught = manifest["training"].get("taught", {}).get("read_target", False)
+        folds = manifest["training"]["configuration"]["corpora"]["folds"]
+        sections += [_figures(metrics, taught=taught, folds=folds), _labels(metrics["held_out"])]
     else:
-        sections.append(_held_out(metrics))
+        sections.append(_before_and_after(metrics))
     sections += card_figures.sections(metrics)
     if "language" in metrics:
         sections += ["## Language", _language(metrics["language"])]
@@ -132,10 +133,10 @@ def _architecture(manifest: Mapping[str, Any]) -> str:
     return text
 
 
-def _cross_fitted(metrics: Mapping[str, Any], *, taught: bool) -> str:
+def _figures(metrics: Mapping[str, Any], *, taught: bool, folds: int) -> str:
     rows = []
-    for tag, scores in metrics["cross_fitted"].items():
-        drawn = metrics["cross_fitted_source"][tag]
+    for tag, scores in metrics["held_out"].items():
+        drawn = metrics["held_out_source"][tag]
         kept = metrics.get("validation", {}).get(tag, {})
         rows.append(
             [
@@ -146,8 +147,8 @@ def _cross_fitted(metrics: Mapping[str, Any], *, taught: bool) -> str:
                 score(kept.get("macro_f1")),
             ]
         )
-    some = next(iter(metrics["cross_fitted"].values()))
-    drawn = next(iter(metrics["cross_fitted_source"].values()))
+    some = next(iter(metrics["held_out"].values()))
+    drawn = next(iter(metrics["held_out_source"].values()))
     return (
         table(
             [
@@ -160,11 +161,11 @@ def _cross_fitted(metrics: Mapping[str, Any], *, taught: bool) -> str:
             rows,
         )
         + "\n\n"
-        + (_OF_A_STUDENT if taught else _OF_FOLDS)
+        + (_OF_A_STUDENT if taught else _OF_FOLDS.format(folds=folds))
     )
 
 
-def _held_out(metrics: Mapping[str, Any]) -> str:
+def _before_and_after(metrics: Mapping[str, Any]) -> str:
     """Tell how a model that was trained further reads posts that it was not trained on."""
     compared = metrics.get("validation_compared")
     if not compared:
@@ -177,7 +178,7 @@ def _held_out(metrics: Mapping[str, Any]) -> str:
     return table(header, rows)
 
 
-def _labels(cross_fitted: Mapping[str, Any]) -> str:
+def _labels(held_out: Mapping[str, Any]) -> str:
     rows = [
         [
             tag,
@@ -187,7 +188,7 @@ def _labels(cross_fitted: Mapping[str, Any]) -> str:
             score(found["f1"]),
             f"{found['posts']:,}",
         ]
-        for tag, scores in cross_fitted.items()
+        for tag, scores in held_out.items()
         for label, found in scores["labels"].items()
     ]
     return table(["tag", "label", "precision", "recall", "F1", "posts"], rows)
@@ -260,8 +261,8 @@ def _training(training: Mapping[str, Any]) -> str:
     taught = training.get("taught", {})
     if taught.get("teacher"):
         text += (
-            f"\n\nTaught by `{taught['teacher']}`: the probabilities that it gives "
-            f"{taught['posts']:,} further posts, labelled or not, count beside people's labels. "
+            f"\n\nTaught by {taught['teacher']}: the probabilities that it gives "
+            f"{taught['posts']:,} further posts, labelled or not, count beside read labels. "
             "None of them, nor a copy, is measured on."
         )
     return text

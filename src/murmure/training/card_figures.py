@@ -158,7 +158,7 @@ def _gap(metrics: Metrics) -> str:
 
 def _origins(metrics: Metrics) -> str:
     origins = metrics["origins"]
-    tags = list(metrics["cross_fitted"])
+    tags = list(metrics["held_out"])
     rows = [
         [
             origin,
@@ -194,7 +194,7 @@ def _reliability(metrics: Metrics) -> str:
             score(scores["brier"]),
             score(scores["log_loss"]),
         ]
-        for tag, scores in metrics["cross_fitted_source"].items()
+        for tag, scores in metrics["held_out_source"].items()
     ]
     header = ["tag", "posts", "calibration error", *[titles[name] for name in languages]]
     text = table([*header, "Brier score", "log loss"], rows) + (

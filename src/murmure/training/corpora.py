@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from murmure.batch.sources import format_of
 from murmure.errors import InputError
 from murmure.schema import TAGS
-from murmure.training import files, licences, standoff
+from murmure.training import files, licences
 from murmure.training.files import Rows
 from murmure.training.labels import Labels, label_codes, weak_tags
 
@@ -126,94 +125,6 @@ def read_corpora(
     if not len(joined):
         raise InputError("hold no posts", file=", ".join(map(str, [*folders, *datasets])))
     return joined
-
-
-def configured_corpora(given: Mapping[str, Any]) -> Corpora:
-    """Read what the section `corpora` of a configuration names.
-
-    Raises:
-        InputError: as `read_corpora`.
-        ConfigurationError: as `read_corpora`.
-    """
-    corpora = read_corpora(
-        given["folders"],
-        datasets=given["datasets"],
-        leave_out=given["leave_out"],
-        accepted=given["licences"],
-        most_posts=given["most_posts"],
-        seed=given["seed"],
-    )
-    for file in given["records"]:
-        if records_name(file) not in given["leave_out"]:
-            corpora = relabel(corpora, file)
-    return corpora
-
-
-def records_name(file: str | Path) -> str:
-    """Name the corpus that a file of records makes: as the folder that it lies in.
-
-    Example:
-        >>> records_name("data/further/records.parquet")
-        'further'
-    """
-    return Path(file).resolve().parent.name
-
-
-def relabel(corpora: Corpora, file: str | Path) -> Corpora:
-    """Give posts the labels that a file of stand-off records holds for their texts.
-
-    Such posts leave the corpora that they stood in, with the labels they had there, for one named
-    by `records_name`; their origin stays. Validation posts, and all but the first copy of a text,
-    are left as they are. A text of more than 1,500 characters was cut, and finds no record.
-
-    Args:
-        corpora: the posts.
-        file: of records, as `standoff.read_records` takes it.
-
-    Raises:
-        InputError: if the file is missing, damaged, or holds an unknown label.
-    """
-    records = standoff.read_records(file)
-    unread = standoff.rows_by_hash(records)
-    pairs = [
-        (post, row)
-        for post in np.flatnonzero(~corpora.validation)
-        if (row := unread.pop(standoff.text_hash(corpora.texts[post]), None)) is not None
-    ]
-    if unread:
-        _log.warning("%s: %d of %d records found no text", file, len(unread), len(records))
-    posts, rows = np.array(pairs, np.intp).reshape(-1, 2).T
-    columns = {tag: records[tag].to_pylist() for tag in TAGS}
-    read = Rows(name=str(file), found=list(TAGS), columns=columns, lines=range(1, len(records) + 1))
-
-    relabelled = replace(
-        corpora.take(posts),
-        corpus=np.full(len(posts), records_name(file)),
-        draw=np.array(records["draw"].to_pylist(), str)[rows],
-        labels={tag: label_codes(read, tag)[rows] for tag in TAGS},
-        weak={tag: np.zeros(len(posts), np.bool_) for tag in TAGS},
-    )
-    others = np.setdiff1d(np.arange(len(corpora)), posts)
-    return join_corpora([corpora.take(others), relabelled])
-
-
-def left_out(given: Mapping[str, Any]) -> list[str]:
-    """Name the corpora that a configuration keeps from being read, by name or by licence."""
-    refused = refused_corpora(
-        given["folders"], datasets=given["datasets"], accepted=given["licences"]
-    )
-    return sorted({*given["leave_out"], *refused})
-
-
-def barred_posts(corpora: Corpora, given: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Tell which posts may be measured on, but by their origin's licence not be trained on.
-
-    Args:
-        corpora: the posts.
-        given: the section `corpora` of a configuration.
-    """
-    cards = licences.read_cards(given["folders"])
-    return licences.barred(corpora.corpus, corpora.origin, cards, accepted=given["licences"])
 
 
 def corpus_names(folders: Sequence[str | Path], *, datasets: Sequence[str] = ()) -> list[str]:

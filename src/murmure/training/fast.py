@@ -19,7 +19,8 @@ from murmure.tagging.folder import write_manifest
 from murmure.tagging.linear import TEXT_TAGS, UNITS, WEIGHTS
 from murmure.tagging.ngrams import NgramHasher, Unit
 from murmure.training import card, figures
-from murmure.training.corpora import Corpora, barred_posts, configured_corpora, left_out
+from murmure.training.configured import barred_posts, configured_corpora, left_out, settings_told
+from murmure.training.corpora import Corpora
 from murmure.training.crossfitting import calibrate, calibrate_across, fit_thresholds
 from murmure.training.language import LanguagePart, fit_language, make_sets
 from murmure.training.linear import (
@@ -32,7 +33,7 @@ from murmure.training.linear import (
     quantize,
     read_language,
 )
-from murmure.training.teaching import Lessons, ask, choose
+from murmure.training.teaching import Lessons, Teacher, ask, choose, find_teacher
 
 _log = logging.getLogger(__name__)
 
@@ -114,9 +115,12 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
 
     Raises:
         InputError: if the corpora cannot be read.
-        ConfigurationError: if a corpus that a setting names is not among them.
+        ConfigurationError: if a corpus that a setting names is not among them, or there is no
+            such teacher.
     """
     settings, given = configuration["fast"], configuration["corpora"]
+    # Before anything that takes long.
+    teacher = find_teacher(configuration)
     corpora = configured_corpora(given)
     _log.info("%d posts in %d corpora", len(corpora), len(np.unique(corpora.corpus)))
     hasher = NgramHasher(bits=settings["bits"])
@@ -137,7 +141,7 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     _log.info("language trained on %d texts", len(sets.texts))
 
     work = output.with_name(output.name + ".training")
-    material = _gather(corpora, configuration, hasher, work)
+    material = _gather(corpora, configuration, hasher, teacher, work)
     logits = _cross_fit(material, settings, given["folds"])
     measured = material.corpora.take(material.target)
     found = material.counted.disclosed[material.target]
@@ -180,11 +184,16 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     }
     write_manifest(output, manifest)
     manifest["metrics"] = _measure(
-        output, measured, found, None if material.lessons else probabilities
+        output, measured, found, None if _read_all(material) else probabilities
     ) | {"language": figures.language(language, hasher, sets)}
     (output / "README.md").write_text(card.render(manifest), "utf-8")
     write_manifest(output, manifest)
     return manifest
+
+
+def _read_all(material: Material) -> bool:
+    """Tell whether the labels of all folds came to the models of each, through their teacher."""
+    return material.lessons is not None and material.lessons.read_target
 
 
 def _measure(
@@ -196,20 +205,28 @@ def _measure(
         output: the model folder.
         measured: the target's posts.
         found: whether the rules found a disclosure in each.
-        probabilities: of each, out of fold; None for a model that was taught. Its teacher read the
-            labels of all posts that were trained on, and handed them down even to the models of
-            the folds; what neither saw are the validation posts, so that they alone tell.
+        probabilities: of each, out of fold; None where a teacher read the labels of all posts that
+            were trained on, and handed them down even to the models of the folds. What neither
+            saw are the validation posts then, so that they alone tell.
     """
-    validation = figures.validation(output, measured)
     if probabilities is None:
         found, measured = found[measured.validation], measured.take(measured.validation)
         probabilities = figures.predict(output, measured.texts)
+        metrics = figures.held_out(probabilities, measured, found)
+        validation = metrics["held_out"]
+    else:
+        metrics = figures.held_out(probabilities, measured, found)
+        validation = figures.validation(output, measured)
     figures.save_calibration(output / figures.CALIBRATION, measured, probabilities)
-    return figures.cross_fitted(probabilities, measured, found) | {"validation": validation}
+    return metrics | {"validation": validation}
 
 
 def _gather(
-    corpora: Corpora, configuration: Mapping[str, Any], hasher: NgramHasher, work: Path
+    corpora: Corpora,
+    configuration: Mapping[str, Any],
+    hasher: NgramHasher,
+    teacher: Teacher | None,
+    work: Path,
 ) -> Material:
     settings, given = configuration["fast"], configuration["corpora"]
     target = corpora.corpus == given["target"]
@@ -231,7 +248,7 @@ def _gather(
         "%d posts for the text tags, %d with a disclosure", len(kept), counted.disclosed.sum()
     )
     folds = corpora.folds(target=given["target"], count=given["folds"], seed=given["seed"])
-    lessons = _learn(corpora, folds, configuration, work)
+    lessons = _learn(teacher, corpora, folds, configuration, work) if teacher else None
     return Material(
         corpora=kept,
         weights={tag: weight[rows] for tag, weight in weights.items()},
@@ -245,14 +262,15 @@ def _gather(
 
 
 def _learn(
-    corpora: Corpora, folds: NDArray[np.int64], configuration: Mapping[str, Any], work: Path
-) -> Lessons | None:
-    """Ask the teacher, if there is one."""
+    teacher: Teacher,
+    corpora: Corpora,
+    folds: NDArray[np.int64],
+    configuration: Mapping[str, Any],
+    work: Path,
+) -> Lessons:
     taught = configuration["fast"]["taught"]
-    if not taught["teacher"]:
-        return None
     rows = choose(corpora, folds, taught, seed=configuration["corpora"]["seed"])
-    return ask(taught["teacher"], [corpora.texts[row] for row in rows], work)
+    return ask(teacher, [corpora.texts[row] for row in rows], work)
 
 
 def _count(texts: Sequence[str], hasher: NgramHasher) -> Counted:
@@ -368,16 +386,19 @@ def _describe(
         names, counts = np.unique(material.corpora.corpus[used], return_counts=True)
         of_tag[tag] = dict(zip(names.tolist(), counts.tolist(), strict=True))
     names = np.unique(corpora.corpus[corpora.labels["language"] >= 0]).tolist()
-    taught = configuration["fast"]["taught"]
+    lessons, settings = material.lessons, configuration["fast"]
+    taught = settings["taught"]
     return {
         "posts": of_tag,
-        "taught": {"teacher": taught["teacher"], "posts": len(material.lessons or ())},
+        "taught": {
+            "teacher": lessons.teacher if lessons else "",
+            "read_target": _read_all(material),
+            "posts": len(lessons or ()),
+        },
         "language": {"texts": len(language), "corpora": names},
         "left_out": left_out(configuration["corpora"]),
         "configuration": {
-            "corpora": {
-                key: value for key, value in configuration["corpora"].items() if key != "folders"
-            },
-            "fast": configuration["fast"],
+            "corpora": settings_told(configuration["corpora"]),
+            "fast": {**settings, "taught": {**taught, "teacher": Path(taught["teacher"]).name}},
         },
     }

@@ -33,10 +33,10 @@ _LEAST_SPONSORED = 20
 _MIXED = LABELS["language"].index("mixed")
 
 
-def cross_fitted(
+def held_out(
     probabilities: Mapping[str, Floats], measured: Corpora, disclosed: Mask
 ) -> dict[str, Any]:
-    """Measure out-of-fold probabilities.
+    """Measure what was said of posts by models that were not trained on them.
 
     Args:
         probabilities: per tag an array (n, labels), of the posts of `measured` in their order.
@@ -44,8 +44,8 @@ def cross_fitted(
         disclosed: whether the rules found a disclosure.
 
     Returns:
-        What a manifest holds under `metrics`: `cross_fitted` over all posts,
-        `cross_fitted_source` over those drawn at random within their source, `sponsored`; then
+        What a manifest holds under `metrics`: `held_out` over all posts, `held_out_source` over
+        those drawn at random within their source, `sponsored`; then
         `languages`, `origins`, `worst`, `gap`, `reliability` as `training.slices` and
         `training.reliability` give them; reliability, `languages_source` and `gap_source` on the
         posts drawn at random.
@@ -56,8 +56,8 @@ def cross_fitted(
     origins = slices.by_slice(probabilities, labels, measured.origin)
     languages = slices.by_slice(probabilities, labels, slices.name_languages(spoken))
     return {
-        "cross_fitted": measure(probabilities, labels),
-        "cross_fitted_source": measure(at_random, labels_at_random),
+        "held_out": measure(probabilities, labels),
+        "held_out_source": measure(at_random, labels_at_random),
         "sponsored": _sponsored(probabilities, measured, disclosed),
         "languages": slices.by_language(probabilities, labels, spoken),
         "languages_source": slices.by_language(at_random, labels_at_random, spoken_at_random),

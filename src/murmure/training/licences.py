@@ -163,7 +163,12 @@ def refused(names: Iterable[str], cards: Cards, *, accepted: Sequence[str]) -> l
 
 
 def barred(
-    corpus: NDArray[np.str_], origin: NDArray[np.str_], cards: Cards, *, accepted: Sequence[str]
+    corpus: NDArray[np.str_],
+    origin: NDArray[np.str_],
+    cards: Cards,
+    *,
+    accepted: Sequence[str],
+    by_origin: Iterable[str] = (),
 ) -> NDArray[np.bool_]:
     """Tell which posts may not be trained on, by the licence of their corpus or their origin.
 
@@ -174,15 +179,17 @@ def barred(
         origin: the origin of each post.
         cards: of both.
         accepted: classes of licences.
+        by_origin: corpora that are of class `by-origin`, whatever their card.
 
     Returns:
         A truth value for each post.
     """
     accepted = check_accepted(accepted)
-    by_origin = {
-        name for name in np.unique(corpus).tolist() if cards.of_corpus(name).kind == _BY_ORIGIN
-    }
-    bad_corpora = refused(np.unique(corpus).tolist(), cards, accepted=accepted)
+    names = np.unique(corpus).tolist()
+    by_origin = {*by_origin, *(one for one in names if cards.of_corpus(one).kind == _BY_ORIGIN)}
+    bad_corpora = refused(
+        [name for name in names if name not in by_origin], cards, accepted=accepted
+    )
     bad_origins = [
         name for name in np.unique(origin).tolist() if cards.of_origin(name).kind not in accepted
     ]

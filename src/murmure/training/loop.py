@@ -106,7 +106,7 @@ def fit(
     optimizer = _optimizer(tagger, schedule)
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, _ramp(len(batches), schedule.warm_up))
     folder.mkdir(parents=True, exist_ok=True)
-    identity = _identity(schedule, batches, posts)
+    identity = identity_of(schedule, batches, posts)
     state = _resume(folder / CHECKPOINT, tagger, optimizer, rates, identity)
     if state.step == 0:
         torch.manual_seed(schedule.seed)
@@ -247,7 +247,7 @@ def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def _identity(schedule: Schedule, batches: Sequence[Rows], posts: Posts) -> dict[str, Any]:
+def identity_of(schedule: Schedule, batches: Sequence[Rows], posts: Posts) -> dict[str, Any]:
     """Tell one training from another: its settings, its posts and their order."""
     digest = sha256()
     for rows in batches:

@@ -10,18 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+from scipy.special import softmax
 
-from murmure.errors import RunError
-from murmure.schema import LABELS, TAGS
+from murmure.errors import ConfigurationError, RunError
+from murmure.schema import LABELS
 from murmure.tagging import Predictor
-from murmure.training.batches import Rows, draw
+from murmure.tagging.linear import TEXT_TAGS
+from murmure.training.batches import Posts, Rows, draw
 from murmure.training.corpora import Corpora
+from murmure.training.phases import READ_TARGET, load_tagger, logits_of, read_record
 
 _log = logging.getLogger(__name__)
 
@@ -36,10 +39,14 @@ class Lessons:
     """Posts with a teacher's word on them.
 
     Attributes:
+        teacher: what a card calls the teacher.
+        read_target: whether the teacher read labels of the target corpus.
         texts: n posts.
-        probabilities: per tag an array (n, labels).
+        probabilities: per tag but language an array (n, labels).
     """
 
+    teacher: str
+    read_target: bool
     texts: list[str]
     probabilities: Mapping[str, Floats]
 
@@ -71,35 +78,123 @@ def choose(
     return np.unique(free[drawn])
 
 
-def ask(teacher: str | Path, texts: Sequence[str], folder: Path) -> Lessons:
+class Teacher(Protocol):
+    """Who is asked.
+
+    Attributes:
+        name: what a card calls it.
+        fingerprint: another one for another teacher.
+        read_target: whether it read labels of the target corpus.
+    """
+
+    name: str
+    fingerprint: str
+    read_target: bool
+
+    def say(self, texts: Sequence[str]) -> Mapping[str, Floats]:
+        """Give probabilities of the labels, per tag an array (texts, labels)."""
+
+
+class ModelTeacher:
+    """A model folder, which was trained on the target's posts."""
+
+    read_target = True
+
+    def __init__(self, name: str | Path) -> None:
+        """Load the model, named as `Predictor.from_pretrained` takes it.
+
+        Raises:
+            ModelError: if it cannot be loaded.
+        """
+        self._predictor = Predictor.from_pretrained(name)
+        self.name = f"`{self._predictor.name}`"
+        self.fingerprint = self._predictor.fingerprint
+
+    def say(self, texts: Sequence[str]) -> Mapping[str, Floats]:
+        """Give the model's probabilities."""
+        return self._predictor.predict_columns(texts).probabilities
+
+
+class PhaseTeacher:
+    """The weights that a training of `base` kept of one of its phases."""
+
+    def __init__(self, weights: Path, configuration: Mapping[str, Any]) -> None:
+        """Load the weights into the model that `[base]` describes.
+
+        Raises:
+            RunError: if they are of another model, or nothing tells what they were trained on.
+        """
+        from transformers import AutoTokenizer
+
+        settings = configuration["base"]
+        record = read_record(weights)
+        if READ_TARGET not in record:
+            raise RunError("does not tell what it was trained on", file=weights)
+        self.read_target = record[READ_TARGET] != "no"
+        phase = weights.resolve()
+        self.name = f"`{phase.parent.stem}` as it was after the phase `{phase.stem}`"
+        self.fingerprint = f"{record['identity']} {settings['prefix']} {settings['longest']}"
+        self._tagger = load_tagger(configuration, weights)
+        self._tokenizer = AutoTokenizer.from_pretrained(settings["encoder"])
+        self._prefix, self._longest = settings["prefix"], settings["longest"]
+
+    def say(self, texts: Sequence[str]) -> Mapping[str, Floats]:
+        """Give the probabilities of the tags that have a head; of long posts their beginning's."""
+        posts = Posts(texts, {}, {}, self._tokenizer, self._prefix, self._longest)
+        logits = logits_of(self._tagger, posts, np.arange(len(texts)))
+        return {tag: softmax(table, axis=1) for tag, table in logits.items()}
+
+
+def find_teacher(configuration: Mapping[str, Any]) -> Teacher | None:
+    """Load the teacher that `fast.taught.teacher` names: a model, or a file of weights; or none.
+
+    Raises:
+        ModelError: if the model cannot be loaded.
+        ConfigurationError: if there is no such file, or it lacks a head that is needed.
+        RunError: if it holds no weights of such a model.
+    """
+    name = configuration["fast"]["taught"]["teacher"]
+    if Path(name).suffix != ".safetensors":
+        return ModelTeacher(name) if name else None
+    if not Path(name).is_file():
+        expected = (
+            "a file, which `python train.py --model base` leaves beside its folder, "
+            "or --set fast.taught.teacher='' for no teacher"
+        )
+        raise ConfigurationError("fast.taught.teacher", given=name, expected=expected)
+    if not set(TEXT_TAGS) <= set(configuration["base"]["tags"]):
+        given, expected = configuration["base"]["tags"], f"all of {', '.join(TEXT_TAGS)}"
+        raise ConfigurationError("base.tags", given=given, expected=expected)
+    return PhaseTeacher(Path(name), configuration)
+
+
+def ask(teacher: Teacher, texts: Sequence[str], folder: Path) -> Lessons:
     """Ask a teacher about posts.
 
     What it said is kept as it comes, so that asking again after an interruption goes on.
 
     Args:
-        teacher: a model, as `Predictor.from_pretrained` takes it.
+        teacher: who is asked.
         texts: the posts.
         folder: where `lessons.safetensors` is kept.
 
     Raises:
-        ModelError: if the teacher cannot be loaded.
         RunError: if what is kept cannot be read or written.
     """
-    predictor = Predictor.from_pretrained(teacher)
     digest = sha256()
     for text in texts:
         digest.update(sha256(text.encode("utf-8", "surrogatepass")).digest())
-    identity = {"teacher": predictor.fingerprint, "texts": digest.hexdigest()}
+    identity = {"teacher": teacher.fingerprint, "texts": digest.hexdigest()}
     file = folder / LESSONS
     said = _kept(file, identity)
-    start = len(said[TAGS[0]])
+    start = len(said[TEXT_TAGS[0]])
     while start < len(texts):
-        new = predictor.predict_columns(texts[start : start + _POSTS_AT_ONCE]).probabilities
+        new = teacher.say(texts[start : start + _POSTS_AT_ONCE])
         said = {tag: np.concatenate([table, new[tag]]) for tag, table in said.items()}
-        start = len(said[TAGS[0]])
+        start = len(said[TEXT_TAGS[0]])
         _keep(file, said, identity)
-        _log.info("%s read %d of %d posts", predictor.name, start, len(texts))
-    return Lessons(list(texts), said)
+        _log.info("the teacher read %d of %d posts", start, len(texts))
+    return Lessons(teacher.name, teacher.read_target, list(texts), said)
 
 
 def _kept(file: Path, identity: Mapping[str, str]) -> dict[str, Floats]:
@@ -107,10 +202,10 @@ def _kept(file: Path, identity: Mapping[str, str]) -> dict[str, Floats]:
         try:
             with safe_open(file, framework="numpy") as tensors:
                 if tensors.metadata() == identity:
-                    return {tag: tensors.get_tensor(tag) for tag in TAGS}
+                    return {tag: tensors.get_tensor(tag) for tag in TEXT_TAGS}
         except (SafetensorError, OSError) as error:
             raise RunError(f"cannot be read ({error}); remove it to ask anew", file=file) from error
-    return {tag: np.zeros((0, len(LABELS[tag])), np.float32) for tag in TAGS}
+    return {tag: np.zeros((0, len(LABELS[tag])), np.float32) for tag in TEXT_TAGS}
 
 
 def _keep(file: Path, said: Mapping[str, Floats], identity: Mapping[str, str]) -> None:
