@@ -119,9 +119,9 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
             such teacher.
     """
     settings, given = configuration["fast"], configuration["corpora"]
+    corpora = configured_corpora(given)
     # Before anything that takes long.
     teacher = find_teacher(configuration)
-    corpora = configured_corpora(given)
     _log.info("%d posts in %d corpora", len(corpora), len(np.unique(corpora.corpus)))
     hasher = NgramHasher(bits=settings["bits"])
     target, seed = given["target"], given["seed"]
