@@ -201,15 +201,8 @@ def _describe(
 
 def _broad(material: Material, configuration: Mapping[str, Any], work: Path) -> Path:
     """Train on all corpora but the target."""
-    done, phase = work / "broad.safetensors", configuration["base"]["broad"]
     rows = np.flatnonzero(material.target)
-    record = record_of(material, rows, configuration, phase=phase, start=None)
-    if not is_done(done, record):
-        tagger = make_tagger(configuration)
-        folder = work / "broad"
-        run_phase(tagger, material, rows, configuration, folder, phase=phase, validate=True)
-        save_tagger(done, tagger, record)
-    return done
+    return _train_phase("broad", material, rows, configuration, work, start=None)
 
 
 def _further(material: Material, configuration: Mapping[str, Any], broad: Path, work: Path) -> Path:
@@ -218,12 +211,25 @@ def _further(material: Material, configuration: Mapping[str, Any], broad: Path, 
     rows = np.flatnonzero(np.isin(material.corpora.corpus, names))
     if not len(rows):
         return broad
-    done, phase = work / "further.safetensors", configuration["base"]["further"]
-    record = record_of(material, rows, configuration, phase=phase, start=broad)
+    return _train_phase("further", material, rows, configuration, work, start=broad)
+
+
+def _train_phase(
+    name: str,
+    material: Material,
+    rows: NDArray[np.intp],
+    configuration: Mapping[str, Any],
+    work: Path,
+    *,
+    start: Path | None,
+) -> Path:
+    """Train the phase of a name, unless that was done, and give the file of its weights."""
+    done = work / f"{name}.safetensors"
+    phase = configuration["base"]["target" if name == "shipped" else name]
+    record = record_of(material, rows, configuration, phase=phase, start=start)
     if not is_done(done, record):
-        tagger = load_tagger(configuration, broad)
-        folder = work / "further"
-        run_phase(tagger, material, rows, configuration, folder, phase=phase, validate=True)
+        tagger = load_tagger(configuration, start) if start else make_tagger(configuration)
+        run_phase(tagger, material, rows, configuration, work / name, phase=phase, validate=True)
         save_tagger(done, tagger, record)
     return done
 
@@ -260,15 +266,8 @@ def _shipped(
     material: Material, configuration: Mapping[str, Any], start: Path, work: Path
 ) -> Tagger:
     """Train what ships: on the target's posts but those for validation."""
-    done, phase = work / "shipped.safetensors", configuration["base"]["target"]
     rows = np.flatnonzero(material.target & ~material.corpora.validation)
-    record = record_of(material, rows, configuration, phase=phase, start=start)
-    if is_done(done, record):
-        tagger = load_tagger(configuration, done)
-    else:
-        tagger = load_tagger(configuration, start)
-        folder = work / "shipped"
-        run_phase(tagger, material, rows, configuration, folder, phase=phase, validate=True)
-        save_tagger(done, tagger, record)
+    done = _train_phase("shipped", material, rows, configuration, work, start=start)
+    tagger = load_tagger(configuration, done)
     tagger.eval()
     return tagger
