@@ -140,7 +140,7 @@ def test_what_is_no_file_of_records_is_told(tmp_path: Path) -> None:
         make_records(tmp_path / "nowhere", cards=CARDS)
 
 
-FURTHER = [ROOT / "data/further" / f"{name}.parquet" for name in ("records", "rare", "more")]
+FURTHER = [ROOT / "data/further" / f"{name}.parquet" for name in ("records", "rare", "more", "hard")]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,7 @@ FURTHER = [ROOT / "data/further" / f"{name}.parquet" for name in ("records", "ra
         (FURTHER[0], 20_381),
         (FURTHER[1], 8_440),
         (FURTHER[2], 9_768),
+        (FURTHER[3], 19_088),
     ],
 )
 def test_the_published_records_are_whole_and_labelled(file: Path, count: int) -> None:
