@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from benchmarks.counting.protocol import Target
 from murmure.influence.audited import from_sample
-from murmure.influence.cells import Cells
+from murmure.influence.cells import OVERALL, Cells
 from murmure.influence.classes import OWN, QUESTIONS
 from murmure.influence.correction import Answer, Corrector, Slices
+from murmure.influence.grid import Cell
 from murmure.influence.intervals import independent
 from murmure.influence.misfit import misfit, trust
 from murmure.influence.people import outnumber
@@ -59,18 +60,20 @@ class Ours:
     def __init__(self, cells: Cells, pool: Sample, authors: Numbers) -> None:
         self.corrector = Corrector(cells)
         self.authors = authors
-        self.cell = cells.assign(pool.probabilities, pool.languages).astype(np.int64)
+        self.cell = cells.assign(pool.probabilities)
+        self.kind = cells.kind[self.cell]
 
     def see(self, posts: Numbers, language: int) -> Seen:
         """Adapts all questions to each bag, as `influence.estimates` does to a slice."""
-        wide = len(self.corrector.cells)
         rows = np.arange(len(posts))
-        flat = (rows[:, None] * wide + self.cell[posts]).ravel()
-        histograms = np.bincount(flat, minlength=len(posts) * wide).reshape(len(posts), wide)
-        slices = Slices(histograms.astype(float), np.full(len(posts), language), rows)
+        cuts = self.corrector.cells.bins_of((*QUESTIONS, OVERALL))
+        histograms = {name: _histograms(bins, self.cell[posts]) for name, bins in cuts.items()}
+        slices = Slices(histograms, np.full(len(posts), language), rows)
         # A bag is a run, whose trust is its own: as in `Corrector.fit`, but keeping what was found.
         answers, tables = self._adapt(slices, np.ones(len(rows)))
-        trusts = trust(*misfit(self.corrector.cells, slices.histograms, slices.languages, tables))
+        trusts = trust(
+            *misfit(self.corrector.cells, slices.histograms[OVERALL], slices.languages, tables)
+        )
         if (trusts < 1).any():
             answers, tables = self._adapt(slices, trusts)
         _, starts, bag = people_of(self.authors[posts])
@@ -97,9 +100,9 @@ class Ours:
         return Found(value, np.minimum(low * n, value), np.maximum(high * n, value))
 
     def said(self, seen: Seen, target: Target) -> Table:
-        """How likely a post in each cell is one of the target's, of shape (bags, cells)."""
+        """How likely a post of each kind is one of the target's, of shape (bags, kinds)."""
         before = self.corrector.cells.mixed(seen.language)
-        factor = seen.tables / np.maximum(seen.slices.histograms @ before, 1e-12)
+        factor = seen.tables / np.maximum(seen.slices.histograms[OVERALL] @ before, 1e-12)
         found: Table = (factor * target.member) @ before.T
         return found
 
@@ -108,8 +111,8 @@ class Ours:
         answer = seen.answers["own"]
         chances = self.corrector.posteriors(OWN, answer.prevalences, seen.language)
         order, starts, bag = people_of(authors[posts])
-        cell = self.cell[posts].ravel()[order]
-        good, bad = (chances[order // posts.shape[1], cell, place] for place in (0, 1))
+        place = self.corrector.cells.bins[OWN.name].of[self.cell[posts]].ravel()[order]
+        good, bad = (chances[order // posts.shape[1], place, answer] for answer in (0, 1))
         _, behind = outnumber(good, bad, starts)
         value = np.bincount(bag, behind, minlength=len(posts)).astype(float)
         n = np.bincount(bag, minlength=len(posts)).astype(float)
@@ -117,6 +120,13 @@ class Ours:
             value / n, n, z=Z, strength=answer.strengths, distrust=answer.distrust
         )
         return Found(value, np.minimum(low * n, value), np.maximum(high * n, value))
+
+
+def _histograms(bins: NDArray[np.uint8], cells: Cell) -> Table:
+    """How many posts of each bag are in each bin, from the cells of all, of shape (bags, size)."""
+    many, wide = len(cells), int(bins.max()) + 1
+    flat = (np.arange(many)[:, None] * wide + bins[cells]).ravel()
+    return np.bincount(flat, minlength=many * wide).reshape(many, wide).astype(float)
 
 
 def people_of(authors: Numbers) -> tuple[Numbers, Numbers, Numbers]:

@@ -66,7 +66,7 @@ def measure_origin(folder: Path, *, origin: str, seed: int, peers: bool) -> Colu
             truth = target.member[pool.classes[posts]]
             found = ours.count(seen, target)
             after = audit(
-                found, ours.said(seen, target)[:, ours.cell[posts[0]]], truth, authors[posts],
+                found, ours.said(seen, target)[:, ours.kind[posts[0]]], truth, authors[posts],
                 labels=min(AUDIT, posts.shape[1] // 2), generator=generator,
             )  # fmt: skip
             row = {

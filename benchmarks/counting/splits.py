@@ -83,7 +83,7 @@ def measure_ours(folder: Path, *, split: int, bags: int, seed: int) -> Columns:
         width = oracle_width(gets[has].mean(), gets[~has].mean(), some.positives, some.size)
         row["oracle_width"] = np.full(bags, width)
         if some.size > AUDIT:
-            told = ours.said(seen, target)[np.arange(bags)[:, None], ours.cell[some.posts]]
+            told = ours.said(seen, target)[np.arange(bags)[:, None], ours.kind[some.posts]]
             truth, whose = member[pool.classes[some.posts]], authors[some.posts]
             after = audit(found, told, truth, whose, labels=AUDIT, generator=auditor)
             row |= _columns("audited", after)

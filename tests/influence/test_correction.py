@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from murmure.influence.cells import Cells, make_cells
+from murmure.influence.cells import OVERALL, Cells, make_cells
 from murmure.influence.classes import LIVED, OWN, QUESTIONS, where
 from murmure.influence.correction import Corrector, Slices
 from murmure.influence.intervals import independent
@@ -41,13 +41,20 @@ def tagged_bags(
     generator = np.random.default_rng(11)
     classes = draw_classes(many * size, generator, mix)
     posts = tag_posts(classes, generator)
-    cell = cells.assign(posts.probabilities, posts.languages).reshape(many, size)
-    histograms = np.array([np.bincount(row, minlength=len(cells)) for row in cell], float)
+    cell = cells.assign(posts.probabilities).reshape(many, size)
     own = np.arange(many)
     labels = {tag: table.argmax(axis=1) for tag, table in posts.probabilities.items()}
     bad = (labels["sentiment"] == 0) & (labels["experience"] != 2)
-    slices = Slices(histograms, np.full(many, NEITHER), own)
+    slices = Slices(histograms(cells, cell), np.full(many, NEITHER), own)
     return slices, classes.reshape(many, size), bad.reshape(many, size)
+
+
+def histograms(cells: Cells, cell: np.ndarray) -> dict[str, np.ndarray]:
+    """How many posts of each row are in each bin."""
+    return {
+        name: np.array([np.bincount(row, minlength=bins.max() + 1) for row in bins[cell]], float)
+        for name, bins in cells.bins_of((*QUESTIONS, OVERALL)).items()
+    }
 
 
 def test_numbers_are_right_where_labels_are_off_by_a_tenth(cells: Cells) -> None:
@@ -104,10 +111,10 @@ def test_numbers_add_up(cells: Cells) -> None:
 
 
 def test_empty_slices_and_sure_ones_have_numbers(cells: Cells) -> None:
-    histograms = np.zeros((3, len(cells)))
-    histograms[1, 0] = 1
-    histograms[2, 3] = 1e6
-    slices = Slices(histograms, np.array([0, 1, NEITHER]), np.arange(3))
+    alike = histograms(cells, np.array([[0], [0], [3]]))
+    posts = np.array([[0], [1], [1e6]])
+    counts = {name: posts * table for name, table in alike.items()}
+    slices = Slices(counts, np.array([0, 1, NEITHER]), np.arange(3))
     corrector = Corrector(cells)
     answers = {name: corrector.answer(question, slices) for name, question in QUESTIONS.items()}
     table = corrector.tables(slices, answers, tuple(QUESTIONS))
@@ -141,8 +148,11 @@ def test_more_posts_and_a_parent_make_intervals_narrower(cells: Cells) -> None:
 def test_small_slices_lean_on_their_parent_and_large_ones_do_not(cells: Cells) -> None:
     large, _ = bags(cells, BROKEN, many=1, size=3000)
     few, _ = bags(cells, MIX, many=1, size=4)
-    histograms = np.concatenate([large.histograms, few.histograms, few.histograms * 1000])
-    slices = Slices(histograms, np.full(3, NEITHER), np.zeros(3, np.int64))
+    counts = {
+        name: np.concatenate([table, few.histograms[name], few.histograms[name] * 1000])
+        for name, table in large.histograms.items()
+    }
+    slices = Slices(counts, np.full(3, NEITHER), np.zeros(3, np.int64))
     corrector = Corrector(cells, {"lived": 40.0})
     found = corrector.answer(LIVED, slices).prevalences[:, 1]
     assert abs(found[1] - found[0]) < 0.1
@@ -179,7 +189,10 @@ def test_the_joint_is_calibrated_on_posts_it_has_not_seen(cells: Cells) -> None:
 def test_learning_twice_gives_the_same_cells(cells: Cells) -> None:
     generator = np.random.default_rng(0)
     again = make_cells(tag_posts(draw_classes(1500, generator, MIX), generator))
-    np.testing.assert_array_equal(again.centres, cells.centres)
+    for name, bins in cells.bins.items():
+        np.testing.assert_array_equal(again.bins[name].of, bins.of)
+        np.testing.assert_array_equal(again.bins[name].chances, bins.chances)
+    np.testing.assert_array_equal(again.kind, cells.kind)
     np.testing.assert_array_equal(again.ratios, cells.ratios)
 
 

@@ -140,7 +140,9 @@ def test_what_is_no_file_of_records_is_told(tmp_path: Path) -> None:
         make_records(tmp_path / "nowhere", cards=CARDS)
 
 
-FURTHER = [ROOT / "data/further" / f"{name}.parquet" for name in ("records", "rare", "more", "hard")]
+FURTHER = [
+    ROOT / "data/further" / f"{name}.parquet" for name in ("records", "rare", "more", "hard")
+]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""Prevalences of answers in slices, by expectation-maximisation over histograms of cells.
+"""Prevalences of answers in slices, by expectation-maximisation over histograms of bins.
 
 After Saerens, Latinne and Decaestecker (2002), "Adjusting the outputs of a classifier to new a
 priori probabilities", Neural Computation 14: posteriors that presuppose one mix of classes are
 adapted to the mix found in the very slice, which maximises the likelihood of what the classifier
-said of its posts. Over cells it is the same computation as over posts, post by post of equal
+said of its posts. Over bins it is the same computation as over posts, post by post of equal
 posteriors.
 """
 
@@ -24,9 +24,9 @@ def adapt(histograms: Table, likelihoods: Table, start: Table) -> Table:
     """The prevalences that make the histograms likeliest.
 
     Args:
-        histograms: of shape (slices, cells): posts in each cell.
-        likelihoods: of shape (cells, answers): how likely each cell is under each answer, up to
-            a factor of the cell's own.
+        histograms: of shape (slices, bins): posts in each bin.
+        likelihoods: of shape (bins, answers): how likely each bin is under each answer, up to
+            a factor of the bin's own.
         start: of shape (answers,) or (slices, answers): where to begin, all above 0.
 
     Returns:
@@ -62,8 +62,8 @@ def expect(histograms: Table, likelihoods: Table, prevalences: Table) -> Table:
     """The number of posts of each answer that is to be expected, of shape (slices, answers).
 
     Args:
-        histograms: of shape (slices, cells).
-        likelihoods: of shape (cells, answers).
+        histograms: of shape (slices, bins).
+        likelihoods: of shape (bins, answers).
         prevalences: of shape (slices, answers), as `adapt` found them, on these posts or others.
     """
     mixture = prevalences @ likelihoods.T

@@ -32,7 +32,7 @@ class Labels:
         entity: position among the material's entities.
         win, language, channel, media, author: as in `material.Material`; author is any number.
         echo: whether the post copies another.
-        cell: what the model says of it.
+        kind: what the model says of it: its position among the kinds of `cells.Cells`.
         classes: what the person says.
         weight: how many posts it stands for.
     """
@@ -44,7 +44,7 @@ class Labels:
     media: Numbers
     author: Numbers
     echo: NDArray[np.bool_]
-    cell: Numbers
+    kind: Numbers
     classes: Numbers
     weight: Table
 
@@ -72,12 +72,7 @@ def gather_labels(posts: Posts, audit: pa.Table, cells: Cells, material: Materia
     number = audit["number"].to_numpy().astype(np.int64)
     place = np.flatnonzero(posts.kept[number])
     number = number[place]
-    language_labels = np.array(material.labels["language"], object)
-    spoken = posts.language[number].astype(np.int64)
-    told = audit.take(pa.array(place)).append_column(
-        "language_name", pa.array(language_labels[spoken].tolist(), pa.string())
-    )
-    cell = cells_of(told, cells, language="language_name")
+    kind = cells.kind[cells_of(audit.take(pa.array(place)), cells)]
     kept = (classes[place] >= 0) & (entity[place] >= 0)
     number, place = number[kept], place[kept]
     author = posts.author[number].astype(np.int64)
@@ -91,7 +86,7 @@ def gather_labels(posts: Posts, audit: pa.Table, cells: Cells, material: Materia
         # Who did not say is nobody else.
         author=np.where(author > 0, author, -1 - place),
         echo=posts.echo[number],
-        cell=cell[kept].astype(np.int64),
+        kind=kind[kept].astype(np.int64),
         classes=classes[place],
         weight=audit["weight"].to_numpy()[place],
     )
@@ -130,8 +125,8 @@ def audit_numbers(
         labels: of all entities.
         layout: the entities' slices.
         numbers: which numbers.
-        said: by slice of one language, what is said of each number of a post in each cell, of
-            shape (cells, numbers); a function of the row.
+        said: by slice of one language, what is said of each number of a post of each kind, of
+            shape (kinds, numbers); a function of the row.
         values: the model's numbers, of shape (slices, numbers).
         deviations: their standard deviations.
         n: posts of each slice.
@@ -154,7 +149,7 @@ def audit_numbers(
                     continue
                 at = np.flatnonzero(rows == row)
                 told = np.array(
-                    [said[int(o)][c] for o, c in zip(own[at], labels.cell[chosen[at]], strict=True)]
+                    [said[int(o)][c] for o, c in zip(own[at], labels.kind[chosen[at]], strict=True)]
                 )
                 some = chosen[at]
                 after = from_sample(

@@ -1,34 +1,38 @@
-"""Cells: a few kinds of posts, told apart by what the model says of them.
+"""What is known of a model's errors: how the posts of each class spread over what it says.
 
-Five million posts are too many to adapt one by one in every slice they are in. Posts of which the
-model says about the same are put into one cell, after which a slice is a histogram over the cells,
-and what is computed for a slice costs the same whether it holds ten posts or a million.
+Posts are told apart by their cell (`grid`). Each question has bins of its own (`bins`), which tell
+how common its answers are in a slice. For the table of all classes there is one more cut of the
+cells, into kinds: posts of which the model says about the same of all tags together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from murmure.influence.classes import CLASSES, Flags
-from murmure.influence.posteriors import LANGUAGES, NEITHER, Joint, Numbers, Sample, fit_joint
+from murmure.influence.bins import Bins, make_bins
+from murmure.influence.classes import CLASSES, QUESTIONS, Flags, Question
+from murmure.influence.clustering import cluster, nearest
+from murmure.influence.grid import Cell, Grid, make_grid
+from murmure.influence.posteriors import NEITHER, Joint, Numbers, Sample, fit_joint
 
 Table = NDArray[np.float64]
 
-#: How many cells there are at most; fewer where the calibration sample is small.
-CELLS = 160
-_POSTS_A_CELL = 12
-_ROUNDS = 12
-_BLOCK = 50_000
+#: Names kinds among the bins of questions.
+OVERALL = "kinds"
+
+# How many kinds there are at most; fewer where the calibration sample is small.
+_MOST_KINDS = 160
+_POSTS_A_KIND = 12
 # An origin with fewer calibration posts tells nothing of how origins differ.
 _FEWEST_OF_ORIGIN = 30
-# How many posts of all languages a cell of one language leans on.
+# How many posts of all languages a kind's posts of one language lean on.
 _LEANING = 3.0
-# The share of posts that are in a class whatever they look like: people disagree on about as many,
-# and a few labelled posts a cell cannot show that there are none.
+# The share of a class's posts that look like any post: the dozen calibration posts of a kind cannot
+# show that there are none.
 _MISLABELLED = 0.01
 
 
@@ -37,99 +41,151 @@ class Cells:
     """The cells of a model, and how classes spread over them.
 
     Attributes:
+        grid: gives the cell of a post.
+        bins: of each question, by name.
+        kind: of each cell.
         joint: gives the classes' probabilities of a post.
-        centres: of shape (cells, classes): square roots of the probabilities in its middle.
-        ratios: of shape (languages and neither, cells, classes): how much likelier a post of the
-            class is in the cell than any post is.
-        shares: of shape (languages and neither, cells): how the calibration posts of a language
-            spread over the cells.
+        ratios: of shape (languages and neither, kinds, classes): how much likelier a post of the
+            class is of the kind than any post is.
+        shares: of shape (languages and neither, kinds): how the calibration posts of a language
+            spread over the kinds.
         labelled: of shape (languages and neither, classes): how many calibration posts there are.
         leanings: of shape (origins, classes): how much more posts of each class there are among an
             origin's calibration posts than the joint says, as a share.
         origins: how many calibration posts each of these origins has.
     """
 
+    grid: Grid
+    bins: Mapping[str, Bins]
+    kind: NDArray[np.uint8]
     joint: Joint
-    centres: NDArray[np.float32]
     ratios: Table
     shares: Table
     labelled: Numbers
     leanings: Table
     origins: Numbers
 
-    def __len__(self) -> int:
-        """Return the number of cells."""
-        return len(self.centres)
-
-    def assign(
-        self, probabilities: Mapping[str, NDArray[np.float32]], languages: Numbers
-    ) -> NDArray[np.uint8]:
-        """The cell of each post: that whose middle is nearest (Hellinger distance)."""
-        cells = np.empty(len(languages), np.uint8)
-        for start in range(0, len(languages), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            block = {tag: table[rows] for tag, table in probabilities.items()}
-            roots = np.sqrt(self.joint(block, languages[rows]))
-            cells[rows] = np.argmax(roots @ self.centres.T - self._half(), axis=1)
-        return cells
-
-    def _half(self) -> NDArray[np.float32]:
-        half: NDArray[np.float32] = 0.5 * (self.centres**2).sum(axis=1)
-        return half
-
-    def likelihoods(self, member: Flags, language: int) -> Table:
-        """How much likelier a cell is in each answer of a question than at large.
+    def bins_of(self, names: Iterable[str]) -> dict[str, NDArray[np.uint8]]:
+        """The bin of each cell, by question, and its kind.
 
         Args:
-            member: of shape (answers, classes), as `classes.Question` has it.
-            language: position in `LANGUAGES`, or `NEITHER`.
-
-        Returns:
-            An array (cells, answers). Within an answer the classes are mixed as in the
-            calibration sample of that language.
+            names: of questions; `OVERALL` for the kinds.
         """
-        prior = self.joint.priors[language]
-        table: Table = (self.ratios[language] * prior) @ member.T.astype(float)
-        table /= prior @ member.T
-        return table
+        return {name: self.kind if name == OVERALL else self.bins[name].of for name in names}
+
+    def assign(self, probabilities: Mapping[str, NDArray[np.float32]]) -> Cell:
+        """The cell of each post, from the model's probabilities by tag."""
+        return self.grid.assign(probabilities)
 
     def mixed(self, language: int) -> Table:
-        """Probabilities of the classes in each cell before any slice is looked at."""
+        """Probabilities of the classes in each kind before any slice is looked at."""
         table: Table = self.ratios[language] * self.joint.priors[language]
         table /= table.sum(axis=1, keepdims=True)
         return table
 
+    def spread(self, member: Flags, language: int) -> tuple[Table, Table]:
+        """How posts of some classes, and all others, spread over what the model says.
 
-def make_cells(sample: Sample, *, joint: Joint | None = None) -> Cells:
+        Args:
+            member: of shape (classes,): which classes.
+            language: position in `posteriors.LANGUAGES`, or `NEITHER` for any.
+
+        Returns:
+            Two arrays of equal length that sum to 1.
+        """
+        inside, outside = self._spread(member, language)
+        return inside / inside.sum(), outside / outside.sum()
+
+    def _spread(self, member: Flags, language: int) -> tuple[Table, Table]:
+        for name, question in QUESTIONS.items():
+            for place, answer in enumerate(question.member):
+                if (same := bool((answer == member).all())) or (answer != member).all():
+                    bins = self.bins[name]
+                    found = bins.spread(place, language)
+                    return found if same else found[::-1]
+        # What no question asks is read from the table of classes, which kinds tell.
+        share, prior = self.shares[language], self.joint.priors[language]
+        ratios = self.ratios[language] * prior * share[:, None]
+        return ratios @ member.astype(float), ratios @ (~member).astype(float)
+
+
+def make_cells(sample: Sample) -> Cells:
     """Learns a model's cells from its calibration sample.
 
     Args:
         sample: labelled posts, drawn at random within their sources.
-        joint: what gives the classes' probabilities; learned on the same sample where None.
     """
-    joint = joint or fit_joint(sample)
+    joint = fit_joint(sample)
     chances = joint(sample.probabilities, sample.languages)
-    many = int(np.clip(len(sample) // _POSTS_A_CELL, 1, CELLS))
-    centres, cell = _cluster(np.sqrt(chances), many)
+    grid = make_grid(sample.probabilities)
+    cell, middles = grid.assign(sample.probabilities), grid.probabilities()
+    many = int(np.clip(len(sample) // _POSTS_A_KIND, 1, _MOST_KINDS))
+    of_cells = joint(middles, np.full(len(grid), NEITHER))
+    roots = np.sqrt(of_cells)
+    centres = cluster(roots[cell], many)
+    kind = nearest(roots, centres).astype(np.uint8)
+    of_posts = _unseen(sample)
+    bins = {
+        name: make_bins(
+            question,
+            sample,
+            cell,
+            chances=_answers(question, sample.probabilities, of_posts),
+            middles=_answers(question, middles, of_cells),
+        )
+        for name, question in QUESTIONS.items()
+    }
+    ratios, shares, labelled = _spread_kinds(sample, joint, chances, kind[cell], len(centres))
+    return Cells(
+        grid, bins, kind, joint, ratios, shares, labelled,
+        *_origins(sample, chances),
+    )  # fmt: skip
+
+
+def _spread_kinds(
+    sample: Sample, joint: Joint, chances: NDArray[np.float32], kind: Numbers, kinds: int
+) -> tuple[Table, Table, Numbers]:
     single = chances / joint.priors[sample.languages]
-    pooled = _means(single, cell, len(centres), np.ones(len(CLASSES)), 1e-6)
-    held = np.bincount(cell, minlength=len(centres)) / len(cell)
+    pooled = _means(single, kind, kinds, np.ones(len(CLASSES)), 1e-6)
+    held = np.bincount(kind, minlength=kinds) / len(kind)
     ratios, shares, labelled = [], [], []
     for language in range(NEITHER):
         rows = sample.languages == language
-        ratios.append(_means(single[rows], cell[rows], len(centres), pooled, _LEANING))
-        here = np.bincount(cell[rows], minlength=len(centres)) + _LEANING * held
+        ratios.append(_means(single[rows], kind[rows], kinds, pooled, _LEANING))
+        here = np.bincount(kind[rows], minlength=kinds) + _LEANING * held
         shares.append(here / here.sum())
         labelled.append(np.bincount(sample.classes[rows], minlength=len(CLASSES)))
     everywhere = np.bincount(sample.classes, minlength=len(CLASSES))
-    return Cells(
-        joint,
-        centres,
+    return (
         _MISLABELLED + (1 - _MISLABELLED) * np.array([*ratios, pooled]),
         np.array([*shares, held]),
         np.array([*labelled, everywhere]),
-        *_origins(sample, chances),
     )
+
+
+def _unseen(sample: Sample) -> NDArray[np.float32]:
+    """Probabilities of the classes by a joint that was learned on the other half of the posts.
+
+    By the joint that learned from them they would seem surer than new posts are.
+    """
+    chances = np.empty((len(sample), len(CLASSES)), np.float32)
+    half = np.random.default_rng(2026).permutation(len(sample)) % 2 == 0
+    for rows in (half, ~half):
+        some = sample.take(rows)
+        learned = fit_joint(sample.take(~rows), apart=False)
+        chances[rows] = learned(some.probabilities, some.languages)
+    return chances
+
+
+def _answers(
+    question: Question,
+    probabilities: Mapping[str, NDArray[np.float32]],
+    classes: NDArray[np.float32],
+) -> Table:
+    """What the model says of a question: of a tag's what it says of the tag, else the joint."""
+    if question.name in probabilities:
+        return probabilities[question.name].astype(np.float64)
+    return classes.astype(np.float64) @ question.member.T
 
 
 def _origins(sample: Sample, chances: NDArray[np.float32]) -> tuple[Table, Numbers]:
@@ -143,40 +199,10 @@ def _origins(sample: Sample, chances: NDArray[np.float32]) -> tuple[Table, Numbe
 
 
 def _means(
-    values: NDArray[np.float64], cell: NDArray[np.intp], cells: int, near: Table, leaning: float
+    values: NDArray[np.float64], kind: Numbers, kinds: int, near: Table, leaning: float
 ) -> Table:
-    """The means of values in each cell, leaning on others where a cell has few."""
-    sums = np.zeros((cells, values.shape[1])) + leaning * near
-    np.add.at(sums, cell, values)
-    means: Table = sums / (np.bincount(cell, minlength=cells) + leaning)[:, None]
+    """The means of values of each kind, leaning on others where a kind has few."""
+    sums = np.zeros((kinds, values.shape[1])) + leaning * near
+    np.add.at(sums, kind, values)
+    means: Table = sums / (np.bincount(kind, minlength=kinds) + leaning)[:, None]
     return means
-
-
-def _cluster(
-    points: NDArray[np.float32], many: int
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """k-means (Lloyd) from points spread out by distance, each in a cell that is not empty."""
-    generator = np.random.default_rng(0)
-    chosen = [int(generator.integers(len(points)))]
-    nearest = ((points - points[chosen[0]]) ** 2).sum(axis=1)
-    for _ in range(many - 1):
-        total = float(nearest.sum(dtype=np.float64))
-        if total < 1e-9:
-            break
-        place = float(generator.random()) * total
-        chosen.append(int(np.searchsorted(np.cumsum(nearest, dtype=np.float64), place)))
-        chosen[-1] = min(chosen[-1], len(points) - 1)
-        nearest = np.minimum(nearest, ((points - points[chosen[-1]]) ** 2).sum(axis=1))
-    centres = points[chosen]
-    for _ in range(_ROUNDS):
-        cell = np.argmax(points @ centres.T - 0.5 * (centres**2).sum(axis=1), axis=1)
-        held = np.bincount(cell, minlength=len(centres))
-        sums = np.zeros(centres.shape)
-        np.add.at(sums, cell, points)
-        centres = (sums[held > 0] / held[held > 0, None]).astype(np.float32)
-    cell = np.argmax(points @ centres.T - 0.5 * (centres**2).sum(axis=1), axis=1)
-    kept, cell = np.unique(cell, return_inverse=True)
-    return centres[kept], cell
-
-
-__all__ = ["CELLS", "LANGUAGES", "NEITHER", "Cells", "make_cells"]

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murmure.influence.adaptation import adapt, expect
-from murmure.influence.cells import Cells
-from murmure.influence.classes import QUESTIONS, Flags, Question
+from murmure.influence.cells import OVERALL, Cells
+from murmure.influence.classes import CLASSES, QUESTIONS, Flags, Question
 from murmure.influence.intervals import GRID, Errors, make_errors
 from murmure.influence.misfit import misfit, trust
 from murmure.influence.posteriors import NEITHER
@@ -38,21 +38,27 @@ class Slices:
     """Histograms of slices, and which of them is each one's parent.
 
     Attributes:
-        histograms: of shape (slices, cells).
+        histograms: by question's name over its bins, and over kinds (`OVERALL`): each of shape
+            (slices, bins). What is asked about a question needs its histogram.
         languages: of each slice, position in `posteriors.LANGUAGES`, or `NEITHER`.
         parents: of each slice, its parent's row; its own where it has none. A parent comes before
             its children.
     """
 
-    histograms: Table
+    histograms: Mapping[str, Table]
     languages: Numbers
     parents: Numbers
 
     @property
     def posts(self) -> Table:
         """How many posts each slice holds."""
-        total: Table = self.histograms.sum(axis=1)
+        total: Table = next(iter(self.histograms.values())).sum(axis=1)
         return total
+
+    def take(self, rows: Numbers) -> Slices:
+        """Some slices, as if none had a parent."""
+        taken = {name: table[rows] for name, table in self.histograms.items()}
+        return Slices(taken, self.languages[rows], np.arange(len(rows)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class Corrector:
     _errors: dict[tuple[bytes, int], Errors] = field(default_factory=dict)
 
     def errors(self, member: Flags, language: int) -> Errors:
-        """How well the cells tell these classes from the others."""
+        """How well what the model says tells these classes from the others."""
         key = (member.tobytes(), language)
         if key not in self._errors:
             self._errors[key] = make_errors(self.cells, member, language)
@@ -119,7 +125,7 @@ class Corrector:
         tops = slices.parents == own
         if roots is None:
             strengths[tops] = ROOT
-            roots = self.cells.joint.priors @ question.member.T
+            roots = self.cells.bins[question.name].priors
         at = roots[slices.languages[tops]]
         found[tops] = shrink(alone[tops], at, told[tops], strengths[tops])
         done = tops.copy()
@@ -130,7 +136,7 @@ class Corrector:
             done |= ready
         trusts = np.full(len(found), self.trust) if trusted is None else trusted
         # Prevalences between those that the model presupposes and those found.
-        prior = (self.cells.joint.priors @ question.member.T)[slices.languages]
+        prior = self.cells.bins[question.name].priors[slices.languages]
         part = trusts[:, None]
         leaning = np.maximum(found, 1e-9) ** part * prior ** (1 - part)
         leaning /= leaning.sum(axis=1, keepdims=True)
@@ -146,8 +152,7 @@ class Corrector:
             above = alone[slices.parents[children]]
             self.strengths[question.name] = strength(alone[children], above, told[children])
         tops = np.flatnonzero(slices.parents == np.arange(len(slices.parents)))
-        whole = Slices(slices.histograms[tops], slices.languages[tops], np.arange(len(tops)))
-        statistic, freedom = self.fit(whole)
+        statistic, freedom = self.fit(slices.take(tops))
         self.trust = float(trust(statistic.sum(keepdims=True), freedom.sum(keepdims=True))[0])
 
     def fit(self, slices: Slices) -> tuple[Table, Table]:
@@ -158,14 +163,15 @@ class Corrector:
             for name, question in QUESTIONS.items()
         }
         tables = self.tables(slices, answers, tuple(QUESTIONS))
-        return misfit(self.cells, slices.histograms, slices.languages, tables)
+        return misfit(self.cells, slices.histograms[OVERALL], slices.languages, tables)
 
     def expected(self, question: Question, slices: Slices, prevalences: Table) -> Table:
         """Posts to be expected in each answer, of shape (slices, answers)."""
         counts = np.empty(prevalences.shape)
         for language, rows in _by_language(slices.languages):
-            likelihoods = self.cells.likelihoods(question.member, language)
-            counts[rows] = expect(slices.histograms[rows], likelihoods, prevalences[rows])
+            likelihoods = self.cells.bins[question.name].likelihoods(language)
+            histograms = slices.histograms[question.name][rows]
+            counts[rows] = expect(histograms, likelihoods, prevalences[rows])
         return counts
 
     def tables(
@@ -178,9 +184,9 @@ class Corrector:
             answers: what was found, by question.
             questions: those that the tables shall agree with, the last most closely.
         """
-        table = np.empty((len(slices.languages), self.cells.ratios.shape[2]))
+        table = np.empty((len(slices.languages), len(CLASSES)))
         for language, rows in _by_language(slices.languages):
-            table[rows] = slices.histograms[rows] @ self.cells.mixed(language)
+            table[rows] = slices.histograms[OVERALL][rows] @ self.cells.mixed(language)
         wanted = []
         for name in questions:
             question = QUESTIONS[name]
@@ -193,14 +199,14 @@ class Corrector:
         return table
 
     def posteriors(self, question: Question, prevalences: Table, language: int) -> Table:
-        """Probabilities of the answers in each cell, of shape (slices, cells, answers).
+        """Probabilities of the answers in each bin, of shape (slices, bins, answers).
 
         Args:
             question: which.
             prevalences: of shape (slices, answers).
             language: of the slices.
         """
-        likelihoods = self.cells.likelihoods(question.member, language)
+        likelihoods = self.cells.bins[question.name].likelihoods(language)
         joint = prevalences[:, None, :] * likelihoods[None]
         joint /= np.maximum(joint.sum(axis=2, keepdims=True), 1e-300)
         return joint
@@ -208,9 +214,9 @@ class Corrector:
     def _alone(self, question: Question, slices: Slices) -> Table:
         found = np.empty((len(slices.languages), len(question.answers)))
         for language, rows in _by_language(slices.languages):
-            likelihoods = self.cells.likelihoods(question.member, language)
-            start = self.cells.joint.priors[language] @ question.member.T
-            found[rows] = adapt(slices.histograms[rows], likelihoods, start)
+            bins = self.cells.bins[question.name]
+            histograms = slices.histograms[question.name][rows]
+            found[rows] = adapt(histograms, bins.likelihoods(language), bins.priors[language])
         return found
 
     def _told(self, question: Question, slices: Slices, prevalences: Table) -> Table:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murmure.influence.auditing import Labels, audit_numbers
+from murmure.influence.cells import OVERALL
 from murmure.influence.classes import ATTITUDE, OWN, QUESTIONS, TAG_QUESTIONS, Flags, where
 from murmure.influence.correction import Answer, Corrector, Slices
 from murmure.influence.crowds import People
@@ -83,9 +84,9 @@ class Estimator:
     def organic_voices(self, people: People) -> Table:
         """Organic voices of a group's people, in each of their slices."""
         layout = people.layout
-        counts = histograms(layout, len(self.corrector.cells), originals(layout))
-        slices = Slices(counts, layout.languages, layout.parents)
         name = _SPONSORED.name
+        counts = histograms(layout, self.corrector.cells.bins_of([name]), originals(layout))
+        slices = Slices(counts, layout.languages, layout.parents)
         answer = self.corrector.answer(_SPONSORED, slices, roots=self.roots.get(name))
         return count_people(people, self.corrector, {name: answer})[ORGANIC]
 
@@ -93,14 +94,17 @@ class Estimator:
         layout = people.layout
         echo = layout.material.echo[layout.here]
         nobody = layout.material.author[layout.here] == 0
-        cells = len(self.corrector.cells)
-        found_in = {
-            "posts": histograms(layout, cells),
-            "echoes": histograms(layout, cells, echo),
-            "unknown_authors": histograms(layout, cells, nobody),
-        }
-        posts = Slices(found_in["posts"], layout.languages, layout.parents)
-        firsts = Slices(found_in["posts"] - found_in["echoes"], layout.languages, layout.parents)
+        cuts = self.corrector.cells.bins_of((*QUESTIONS, OVERALL))
+        of_promotion = {_SPONSORED.name: cuts[_SPONSORED.name]}
+
+        def slices(cuts: Mapping[str, NDArray[np.uint8]], chosen: Flags | None) -> Slices:
+            return Slices(histograms(layout, cuts, chosen), layout.languages, layout.parents)
+
+        posts, unknown = slices(cuts, None), slices(of_promotion, nobody)
+        # Echoes are few: what is no echo is found by taking them away.
+        echoes = slices(cuts, echo)
+        left = {name: posts.histograms[name] - echoes.histograms[name] for name in cuts}
+        firsts = Slices(left, layout.languages, layout.parents)
         if not self.corrector.strengths:
             self.corrector.learn(firsts)
         answers = self._answers(firsts, tuple(QUESTIONS))
@@ -111,8 +115,7 @@ class Estimator:
         found: dict[Key, Estimated] = {}
         found |= self._posts(layout, posts, of_posts, OF_POSTS, pairs=pairs)
         found |= self._posts(layout, firsts, answers, OF_ORIGINALS, pairs=pairs)
-        for metric in ("echoes", "unknown_authors"):
-            some = Slices(found_in[metric], layout.languages, layout.parents)
+        for metric, some in (("echoes", echoes), ("unknown_authors", unknown)):
             counts = self.corrector.expected(_SPONSORED, some, of_posts["sponsored"].prevalences)
             for promotion, place in ANSWERS.items():
                 member = _SPONSORED.member[place]
@@ -135,7 +138,7 @@ class Estimator:
         tops = np.flatnonzero(slices.parents == np.arange(len(slices.parents)))
         roots = {}
         for name, answer in answers.items():
-            table = self.corrector.cells.joint.priors @ QUESTIONS[name].member.T
+            table = self.corrector.cells.bins[name].priors.copy()
             table[slices.languages[tops]] = answer.found[tops]
             roots[name] = table
         return roots
@@ -180,7 +183,7 @@ class Estimator:
         class Said(dict[int, Table]):
             def __missing__(self, row: int) -> Table:
                 before = cells.mixed(int(slices.languages[row]))
-                factor = table[row] / np.maximum(slices.histograms[row] @ before, 1e-12)
+                factor = table[row] / np.maximum(slices.histograms[OVERALL][row] @ before, 1e-12)
                 self[row] = (before * factor) @ wanted
                 return self[row]
 

@@ -7,7 +7,7 @@ on, and that its errors are known from a finite calibration sample. Both are in 
     Var(estimate / n) = (1 - I s) / (n I)  +  (t^2 V1 / n1 + (1 - t)^2 V0 / n0) / I^2
 
 with t the prevalence, s = t (1 - t), I what one post tells of t (Fisher's information of a mixture
-of two known distributions over cells), V1 and V0 the variances of the score in posts of the answer
+of two known distributions over bins), V1 and V0 the variances of the score in posts of the answer
 and in others, and n1 and n0 how many of either the calibration sample has. The first term is the
 variance of the maximum likelihood estimate less that of the mix itself, since a slice is the very
 posts that were counted and no sample of others (the missing information principle: Orchard and
@@ -41,10 +41,9 @@ Table = NDArray[np.float64]
 
 # So many variances are looked at together.
 _BLOCK = 1_000_000
-# Cells were made from the very posts that tell how well they separate: what is told of new posts is
-# less by this much (found on halves of the calibration sample of `base`: benchmarks/counting).
-_OPTIMISM_OF_POSTS = 1.2
-_OPTIMISM_OF_CALIBRATION = 1.7
+# Bins were made from the very posts that tell how well they separate, so that new calibration posts
+# would change them more than these say (found on halves of those of `base`: benchmarks/counting).
+_OPTIMISM = 1.2
 # How far the model's errors on two posts of one author correlate: the mean over all labels, with
 # authors simulated as in benchmarks/counting, half of whom always say the same.
 _LIKENESS = 0.11
@@ -78,7 +77,7 @@ def independent(posts: Table, pairs: Table) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """How well the cells tell one answer from all others, at each prevalence of `GRID`.
+    """How well what the model says tells one answer from all others, at each prevalence of `GRID`.
 
     Attributes:
         information: what one post tells of the prevalence.
@@ -117,11 +116,7 @@ class Errors:
             # Without a parent this is (1 - I s) / (n I).
             from_posts = missing * spread / n + missing**2 / known
         apart = np.broadcast_to(np.asarray(distrust, float), n.shape[:1])[:, None] * self.between
-        variance: Table = (
-            _OPTIMISM_OF_POSTS * from_posts
-            + _OPTIMISM_OF_CALIBRATION * lean**2 * self.calibration
-            + apart
-        )
+        variance: Table = from_posts + _OPTIMISM * lean**2 * self.calibration + apart
         return variance
 
     def deviation(
@@ -281,9 +276,7 @@ def make_errors(cells: Cells, member: Flags, language: int) -> Errors:
         member: of shape (classes,): which classes the answer takes, some but not all.
         language: position in `posteriors.LANGUAGES`, or `NEITHER` for any.
     """
-    ratios = cells.likelihoods(np.array([member, ~member]), language)
-    inside, outside = (ratios * cells.shares[language][:, None]).T
-    inside, outside = inside / inside.sum(), outside / outside.sum()
+    inside, outside = cells.spread(member, language)
     mixture = GRID[:, None] * inside + (1 - GRID[:, None]) * outside
     score = (inside - outside) / np.maximum(mixture, 1e-12)
     information = np.maximum((score**2 * mixture).sum(axis=1), 1e-9)

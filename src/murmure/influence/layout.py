@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -183,18 +183,25 @@ def originals(layout: Layout) -> NDArray[np.bool_]:
 
 
 def histograms(
-    layout: Layout, cells: int, chosen: NDArray[np.bool_] | None = None
-) -> NDArray[np.float64]:
-    """How many of the chosen posts are in each cell, in the slices of one language.
+    layout: Layout,
+    cuts: Mapping[str, NDArray[np.uint8]],
+    chosen: NDArray[np.bool_] | None = None,
+) -> dict[str, NDArray[np.float64]]:
+    """How many of the chosen posts are in each bin, in the slices of one language.
 
     Args:
         layout: the slices.
-        cells: how many cells there are.
+        cuts: by name the bin of each cell, as `Cells.bins_of` gives them.
         chosen: which of the entities' posts; all where None.
     """
-    cell = layout.material.cell[layout.here]
-    found: NDArray[np.float64] = (layout.roll() @ in_leaves(layout, cell, cells, chosen)).toarray()
-    return found
+    leaf, cell = layout.leaf, layout.material.cell[layout.here]
+    if chosen is not None:
+        leaf, cell = leaf[chosen], cell[chosen]
+    roll, leaves = layout.roll(), layout.leaves.shape[1]
+    return {
+        name: (roll @ _count(leaf, leaves, bins[cell], int(bins.max()) + 1)).toarray()
+        for name, bins in cuts.items()
+    }
 
 
 def in_leaves(
@@ -208,12 +215,15 @@ def in_leaves(
         kinds: how many there are.
         chosen: which of the entities' posts; all where None.
     """
-    from scipy.sparse import csr_matrix
-
     leaf = layout.leaf
     if chosen is not None:
         leaf, kind = leaf[chosen], kind[chosen]
-    leaves = layout.leaves.shape[1]
+    return _count(leaf, layout.leaves.shape[1], kind, kinds)
+
+
+def _count(leaf: Numbers, leaves: int, kind: NDArray[Any], kinds: int) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
     code = leaf.astype(np.int64) * kinds + kind
     if leaves * kinds <= _LOOKED_UP:
         return csr_matrix(np.bincount(code, minlength=leaves * kinds).reshape(leaves, kinds) * 1.0)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from murmure.influence.cells import Cells
 from murmure.influence.classes import CLASS_TAGS
+from murmure.influence.grid import Cell
 from murmure.influence.metrics import ALL
-from murmure.influence.posteriors import language_numbers
 from murmure.influence.posts import Mentions, Posts
 from murmure.schema import LABELS
 
@@ -50,7 +50,7 @@ class Material:
     author: NDArray[np.int32]
     echo: NDArray[np.bool_]
     said: NDArray[np.uint8]
-    cell: NDArray[np.uint8]
+    cell: Cell
     labels: Mapping[str, tuple[str, ...]]
     kinds: NDArray[np.int64]
     groups: Mapping[str, str] | None
@@ -165,17 +165,16 @@ def sort_rows(
     )
 
 
-def cells_of(table: pa.Table, cells: Cells, *, language: str = "language") -> NDArray[np.uint8]:
+def cells_of(table: pa.Table, cells: Cells) -> Cell:
     """The cell of each row of a table with the columns `TAG_probabilities`.
 
     Args:
         table: of posts or mentions.
         cells: of the model.
-        language: the column of the posts' languages.
     """
     probabilities = {}
     for tag in CLASS_TAGS:
         column = table[f"{tag}_probabilities"].combine_chunks()
         flat = column.flatten().to_numpy(zero_copy_only=False)
         probabilities[tag] = np.asarray(flat, np.float32).reshape(-1, len(LABELS[tag]))
-    return cells.assign(probabilities, language_numbers(table[language].to_numpy()))
+    return cells.assign(probabilities)

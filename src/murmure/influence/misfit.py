@@ -3,7 +3,7 @@
 Adapting prevalences presupposes that each class of posts looks as it does in the calibration
 sample, and only the mix is another. Posts of another genre need not: then adaptation explains their
 strange looks by a strange mix, and is further from the truth than what the model says by itself.
-Pearson's statistic tells: of posts that are some mix, as many lie in each cell as the mix makes one
+Pearson's statistic tells: of posts that are some mix, as many are of each kind as the mix makes one
 expect.
 """
 
@@ -19,12 +19,12 @@ Numbers = NDArray[np.int64]
 
 # About as many prevalences are chosen to make a mix fit.
 _CHOSEN = 15
-# Cells with fewer posts to be expected say nothing.
+# Kinds with fewer posts to be expected say nothing.
 _FEWEST_EXPECTED = 1.0
-# With fewer cells to compare than this, nothing speaks against a mix.
-_FEWEST_CELLS = 30
+# With fewer kinds to compare than this, nothing speaks against a mix.
+_FEWEST_KINDS = 30
 # Posts that are a mix lie up to this much further from it than chance alone takes them, since the
-# cells' shares are themselves found from few posts; plus three deviations of the statistic.
+# kinds' shares are themselves found from few posts; plus three deviations of the statistic.
 _USUAL = 1.5
 _DEVIATIONS = 3.0
 # How fast trust is lost beyond.
@@ -38,7 +38,7 @@ def misfit(
 
     Args:
         cells: of the model.
-        histograms: of shape (slices, cells).
+        histograms: over kinds, of shape (slices, kinds).
         languages: of each slice.
         tables: of shape (slices, classes): posts found in each class.
 
@@ -53,7 +53,7 @@ def misfit(
         expected = tables[rows] @ spread.T
         known = max(float(cells.labelled[language].sum()), 1.0)
         total = histograms[rows].sum(axis=1, keepdims=True)
-        # The expected share of a cell is itself off by as much as its calibration posts are few.
+        # The expected share of a kind is itself off by as much as its calibration posts are few.
         variance = expected * (1 + total / known)
         told = expected >= _FEWEST_EXPECTED
         off = np.where(told, (histograms[rows] - expected) ** 2 / np.maximum(variance, 1e-9), 0)
@@ -76,4 +76,4 @@ def trust(statistic: Table, freedom: Table) -> Table:
     ratio = statistic / np.maximum(freedom, 1)
     usual = _USUAL + _DEVIATIONS * np.sqrt(2 / np.maximum(freedom, 1))
     beyond = np.maximum(ratio - usual, 0) / _PATIENCE
-    return np.where(freedom < _FEWEST_CELLS, 1.0, 1 / (1 + beyond**2))
+    return np.where(freedom < _FEWEST_KINDS, 1.0, 1 / (1 + beyond**2))

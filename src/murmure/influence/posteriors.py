@@ -161,18 +161,15 @@ class Joint:
                 chances[rows] = _probabilities(features[rows], weights, shifts)
         return chances
 
-    def ratios(
-        self, probabilities: Mapping[str, NDArray[np.float32]], languages: Numbers
-    ) -> NDArray[np.float32]:
-        """How much likelier each post is in each class than at large, of shape (posts, classes)."""
-        found = self(probabilities, languages) / self.priors[languages].astype(np.float32)
-        return np.asarray(found, np.float32)
 
-
-def fit_joint(sample: Sample) -> Joint:
+def fit_joint(sample: Sample, *, apart: bool = True) -> Joint:
     """Learns the regression from a calibration sample by penalised maximum likelihood.
 
     It is learned on the posts of all languages together, then near that on those of each.
+
+    Args:
+        sample: labelled posts.
+        apart: whether languages are told apart; where not, all have what all posts teach.
     """
     features = _features(sample.probabilities).astype(np.float64)
     start = _start(features.shape[1]), np.zeros(len(CLASSES))
@@ -181,7 +178,9 @@ def fit_joint(sample: Sample) -> Joint:
     general = _normal(_probabilities(features, *pooled).sum(axis=0) + 1e-3)
     for language in range(NEITHER):
         rows = sample.languages == language
-        own = _fit(features[rows], sample.classes[rows], pooled, _FIRMNESS_OF_LANGUAGE)
+        own = pooled
+        if apart:
+            own = _fit(features[rows], sample.classes[rows], pooled, _FIRMNESS_OF_LANGUAGE)
         fits.append(own)
         # A language of few posts leans on all posts together.
         chances = _probabilities(features[rows], *own)

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from murmure.influence.cells import Cells
 from murmure.influence.classes import CLASS_TAGS
 from murmure.influence.columns import Names, distinct_texts, label_codes, matrix
+from murmure.influence.grid import Cell
 from murmure.influence.media import KINDS, UNKNOWN
 from murmure.influence.metrics import ALL
-from murmure.influence.posteriors import LANGUAGES, NEITHER
 from murmure.influence.runs import Part, Run
 from murmure.influence.said import say
 from murmure.influence.speaking import Told, mention_columns, speaking_mentions
@@ -66,7 +66,7 @@ class Posts:
     author: NDArray[np.int32]
     echo: Flags
     said: NDArray[np.uint8]
-    cell: NDArray[np.uint8]
+    cell: Cell
     chances: NDArray[np.float32]
     labels: Mapping[str, tuple[str, ...]]
     kinds: Numbers
@@ -88,7 +88,7 @@ class Mentions:
     number: Numbers
     entity: NDArray[np.int32]
     said: NDArray[np.uint8]
-    cell: NDArray[np.uint8]
+    cell: Cell
 
 
 def read_posts(
@@ -127,11 +127,11 @@ def read_posts(
         "hash": np.zeros(many, np.uint64),
         "known": np.zeros(many, np.bool_),
         "said": np.zeros(many, np.uint8),
-        "cell": np.zeros(many, np.uint8),
+        "cell": np.zeros(many, np.uint16),
         "chances": np.zeros((many if sponsored else 0, 2), np.float32),
     }
     channels, entities = Names(), Names()
-    rows: list[tuple[Numbers, NDArray[np.int32], NDArray[np.uint8], NDArray[np.uint8]]] = []
+    rows: list[tuple[Numbers, NDArray[np.int32], NDArray[np.uint8], Cell]] = []
     parts = [part for run in runs for part in run.parts if part.rows]
     with ThreadPoolExecutor(threads) as pool:
         for first, batch in _in_turn(pool, reader, parts):
@@ -169,7 +169,6 @@ def read_mentions(posts: Posts, files: Sequence[tuple[Path, int]], cells: Cells 
                 told = Told(
                     posts.said[number],
                     posts.cell[number],
-                    _spoken(posts.language[number].astype(np.int64) - 1),
                     posts.chances[number] if cells else None,
                     None,
                 )
@@ -179,7 +178,7 @@ def read_mentions(posts: Posts, files: Sequence[tuple[Path, int]], cells: Cells 
 
 
 def _mentions(names: Sequence[str], rows: Sequence[tuple[Any, Any, Any, Any]]) -> Mentions:
-    kinds = (np.int64, np.int32, np.uint8, np.uint8)
+    kinds = (np.int64, np.int32, np.uint8, np.uint16)
     columns = [
         np.concatenate([np.zeros(0, kind), *(row[place] for row in rows)])
         for place, kind in enumerate(kinds)
@@ -227,7 +226,6 @@ class _Reader:
 
     def _columns(self, cursor: DuckDBPyConnection, batch: pa.RecordBatch) -> dict[str, Any]:
         codes = {tag: label_codes(batch.column(tag), LABELS[tag]) for tag in LABELS}
-        spoken = _spoken(codes["language"])
         found: dict[str, Any] = {
             "win": number_windows(batch.column("created_at"), self.window),
             "language": codes["language"] + 1,
@@ -238,27 +236,16 @@ class _Reader:
         chances = None
         if self.cells is not None or self.sponsored:
             chances = {tag: matrix(batch.column(f"{tag}_probabilities"), tag) for tag in CLASS_TAGS}
-        found["cell"] = np.zeros(batch.num_rows, np.uint8)
+        found["cell"] = np.zeros(batch.num_rows, np.uint16)
         if self.cells is not None and chances is not None:
-            found["cell"] = self.cells.assign(chances, spoken)
+            found["cell"] = self.cells.assign(chances)
         if self.sponsored and chances is not None:
             found["chances"] = chances["sponsored"]
         if self.mentions:
             sponsored = None if chances is None else chances["sponsored"]
-            told = Told(found["said"], found["cell"], spoken, sponsored, chances)
+            told = Told(found["said"], found["cell"], sponsored, chances)
             found["mentions"] = speaking_mentions(batch, told, self.cells)
         return found
-
-
-_SPOKEN = np.array(
-    [LANGUAGES.index(name) if name in LANGUAGES else NEITHER for name in LABELS["language"]]
-)
-
-
-def _spoken(language: Numbers) -> Numbers:
-    """Positions in `posteriors.LANGUAGES` from positions of labels."""
-    found: Numbers = np.where(language >= 0, _SPOKEN[language], NEITHER)
-    return found
 
 
 def _hash_authors(

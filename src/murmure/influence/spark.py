@@ -300,7 +300,7 @@ def _make_material(
         "author": author,
         "echo": rows["echo"].to_numpy().astype(np.bool_),
         "said": rows["said"].to_numpy().astype(np.uint8),
-        "cell": rows["cell"].to_numpy().astype(np.uint8),
+        "cell": rows["cell"].to_numpy().astype(np.uint16),
     }
     entity = _codes(rows["entity"], entities).astype(np.int64)
     return sort_rows(entity, columns, entities=entities, labels=labels, kinds=kinds, groups=groups)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from murmure.influence.cells import Cells
 from murmure.influence.columns import distinct_texts, label_codes, matrix
+from murmure.influence.grid import Cell
 from murmure.influence.said import LABELS_SAID, say
 from murmure.schema import LABELS
 
@@ -33,15 +34,14 @@ class Told:
     """What is known of the posts that some mentions are in."""
 
     said: NDArray[np.uint8]
-    cell: NDArray[np.uint8]
-    spoken: Numbers
+    cell: Cell
     sponsored: NDArray[np.float32] | None
     chances: Mapping[str, NDArray[np.float32]] | None
 
 
 def speaking_mentions(
     batch: pa.RecordBatch, told: Told, cells: Cells | None
-) -> tuple[Numbers, tuple[Numbers, list[str]], NDArray[np.uint8], NDArray[np.uint8]]:
+) -> tuple[Numbers, tuple[Numbers, list[str]], NDArray[np.uint8], Cell]:
     """The post's row, the entity, the labels and the cell of each mention that speaks."""
     import pyarrow.compute as pc
 
@@ -70,7 +70,7 @@ def speaking_mentions(
         rows = np.flatnonzero(other)
         some = {tag: table[rows] for tag, table in chances.items()}
         some["sponsored"] = told.sponsored[owner[rows]]
-        cell[rows] = cells.assign(some, told.spoken[owner[rows]])
+        cell[rows] = cells.assign(some)
     return owner, (entity, names), said, cell
 
 

@@ -47,20 +47,29 @@ def count_people(
         and against, advocates and detractors; and for either promotion the expected posts and
         squares of posts of each voice, added up (`posts:organic`, `squares:organic`).
     """
-    layout, cells = people.layout, len(corrector.cells)
-    cell = layout.material.cell[layout.here]
-    posts = histograms(layout, cells, people.speaking)
+    layout = people.layout
+    told = {question.name: names for question, names in _TOLD if question.name in answers}
+    cell, cuts = layout.material.cell[layout.here], corrector.cells.bins_of(told)
+    posts = histograms(layout, cuts, people.speaking)
     chances = _chances(layout, corrector, answers)
-    once = {name: (posts * table).sum(axis=1) for name, table in chances.items()}
-    once["voices"] = posts.sum(axis=1)
+    once = {
+        name: (posts[question] * chances[name]).sum(axis=1)
+        for question, names in told.items()
+        for name in names
+    }
+    once["voices"] = next(iter(posts.values())).sum(axis=1)
     once[SPONSORED] = once["voices"] - once[ORGANIC]
     for name in ANSWERS:  # the square of what is there or not is itself
         once[f"posts:{name}"] = once[f"squares:{name}"] = once[name]
     sums = {name: add_languages(layout, values) for name, values in once.items()}
     for crowd in people.crowds:
-        # One number for row and cell, to look several tables up with.
-        place = people.own(crowd).astype(np.int64) * cells + cell[people.speaks[crowd.posts]]
-        _put_right(sums, crowd, {name: table.ravel()[place] for name, table in chances.items()})
+        row, spoken = people.own(crowd).astype(np.int64), cell[people.speaks[crowd.posts]]
+        looked_up: dict[str, Table] = {}
+        for question, names in told.items():
+            # One number for row and bin, to look several tables up with.
+            place = row * posts[question].shape[1] + cuts[question][spoken]
+            looked_up |= {name: chances[name].ravel()[place] for name in names}
+        _put_right(sums, crowd, looked_up)
     return sums
 
 
@@ -90,13 +99,13 @@ def _put_right(sums: Mapping[str, Table], crowd: Crowd, chances: Mapping[str, Ta
 def _chances(
     layout: Layout, corrector: Corrector, answers: Mapping[str, Answer]
 ) -> dict[str, Table]:
-    """By name the probability in each slice of one language and cell."""
-    shape = (layout.alone, len(corrector.cells))
+    """By name the probability in each slice of one language and bin of its question."""
     found: dict[str, Table] = {}
     for question, names in _TOLD:
         if question.name not in answers:
             continue
-        found |= {name: np.zeros(shape) for name in names}
+        bins = len(corrector.cells.bins[question.name])
+        found |= {name: np.zeros((layout.alone, bins)) for name in names}
         for language in range(NEITHER + 1):
             rows = np.flatnonzero(layout.languages == language)
             if len(rows):

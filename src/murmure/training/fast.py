@@ -313,7 +313,7 @@ def _fit_all(
             soft=SoftLabels(
                 taught.of(tag), material.lessons.probabilities[tag], settings[tag]["taught"]
             )
-            if taught and material.lessons
+            if taught and material.lessons and settings[tag]["taught"]
             else None,
         )
     return features, fits
