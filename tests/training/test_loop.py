@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from murmure.batch.files import locked
 from murmure.errors import ConfigurationError, RunError
 from murmure.training import loop
 from murmure.training.batches import Rows, deal
@@ -191,6 +192,16 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 5
     assert [file.name for file in tmp_path.iterdir() if "unfinished" in file.name] == []
     fit(make_tagger(), make_posts(), batches(), schedule(), tmp_path)
+
+
+def test_refuses_a_folder_in_which_another_training_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    with locked(folder), pytest.raises(RunError, match="another murmure run is writing here"):
+        fit(make_tagger(), make_posts(), batches(), schedule(), folder)
+    assert not (folder / LOG).exists()
+    fit(make_tagger(), make_posts(), batches(), schedule(), folder)
+    assert (folder / LOG).exists()
 
 
 def test_tells_of_a_loss_that_is_no_number(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from murmure.batch.files import locked
 from murmure.errors import ConfigurationError, RunError
 from murmure.training.batches import Posts, Rows
 from murmure.training.encoder import Tagger
@@ -94,7 +95,8 @@ def fit(
     Raises:
         ConfigurationError: if there is nothing to train on, or the precision is not known.
         RunError: if the loss is no number, a checkpoint is of another training or unreadable,
-            or none can be written; the last whole one stays.
+            or none can be written, where the last whole one stays; or another process trains
+            in the folder.
     """
     if not batches or not any(weights.any() for weights in posts.weights.values()):
         raise ConfigurationError(
@@ -107,12 +109,16 @@ def fit(
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, _ramp(len(batches), schedule.warm_up))
     folder.mkdir(parents=True, exist_ok=True)
     identity = identity_of(schedule, batches, posts)
-    state = _resume(folder / CHECKPOINT, tagger, optimizer, rates, identity)
-    if state.step == 0:
-        torch.manual_seed(schedule.seed)
-    started, first = time.monotonic(), state.step
-    tagger.train()
-    with (folder / LOG).open("a", encoding="utf-8") as log, _progress(len(batches)) as advance:
+    with (
+        locked(folder),
+        (folder / LOG).open("a", encoding="utf-8") as log,
+        _progress(len(batches)) as advance,
+    ):
+        state = _resume(folder / CHECKPOINT, tagger, optimizer, rates, identity)
+        if state.step == 0:
+            torch.manual_seed(schedule.seed)
+        started, first = time.monotonic(), state.step
+        tagger.train()
         advance(state.step, math.nan)
         for rows in batches[state.step :]:
             loss = _step(tagger, posts, rows, optimizer, schedule)
