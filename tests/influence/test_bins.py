@@ -29,9 +29,11 @@ def test_hardly_anything_is_lost_against_adapting_post_by_post(cells: Cells, tag
     bag = posts(3000, 5, BROKEN)
     bins = cells.bins[tag]
     counts = np.bincount(bins.of[cells.assign(bag.probabilities)], minlength=len(bins))
-    found = adapt(counts[None] * 1.0, bins.likelihoods(NEITHER), bins.priors[NEITHER])[0]
-    said = bag.probabilities[tag].astype(float)
-    usual = posts(2000, 0).probabilities[tag].mean(axis=0, dtype=np.float64)
+    found = adapt(counts[None].astype(np.float64), bins.likelihoods(NEITHER), bins.priors[NEITHER])[
+        0
+    ]
+    said = bag.probabilities[tag].astype(np.float64)
+    usual = posts(2000, 0).probabilities[tag].mean(axis=0).astype(np.float64)
     singly = adapt(np.ones((1, len(bag))), said / usual, usual)[0]
     truth = QUESTIONS[tag].member[:, bag.classes].mean(axis=1)
     assert np.abs(found - truth).max() < np.abs(singly - truth).max() + 0.02

@@ -106,7 +106,7 @@ def make_bins(
     sums = 1e-3 * centres[used].astype(np.float64) ** 2
     np.add.at(sums, place, said)
     priors, shares = [], []
-    held = _normal(np.bincount(place, minlength=len(used)) + 1e-3)
+    held = _normal(np.bincount(place, minlength=len(used)).astype(np.float64) + 1e-3)
     general = _normal(said.sum(axis=0, dtype=np.float64) + 1e-3)
     for language in range(NEITHER):
         rows = sample.languages == language

@@ -143,7 +143,7 @@ def make_cells(sample: Sample) -> Cells:
 
 
 def _spread_kinds(
-    sample: Sample, joint: Joint, chances: NDArray[np.float32], kind: Numbers, kinds: int
+    sample: Sample, joint: Joint, chances: NDArray[np.float32], kind: NDArray[np.uint8], kinds: int
 ) -> tuple[Table, Table, Numbers]:
     single = chances / joint.priors[sample.languages]
     pooled = _means(single, kind, kinds, np.ones(len(CLASSES)), 1e-6)
@@ -199,7 +199,7 @@ def _origins(sample: Sample, chances: NDArray[np.float32]) -> tuple[Table, Numbe
 
 
 def _means(
-    values: NDArray[np.float64], kind: Numbers, kinds: int, near: Table, leaning: float
+    values: NDArray[np.float64], kind: NDArray[np.uint8], kinds: int, near: Table, leaning: float
 ) -> Table:
     """The means of values of each kind, leaning on others where a kind has few."""
     sums = np.zeros((kinds, values.shape[1])) + leaning * near
