@@ -56,19 +56,24 @@ def test_other_labels_are_the_most_probable(seed: int) -> None:
     for tag in ("language", "sentiment", "sponsored"):
         best = tables[tag].max(axis=1)
         assert (tables[tag][np.arange(20), chosen[tag]] == best).all()
-    for tag in ("experience", "touchpoint"):
-        reported = chosen[tag] != LABELS[tag].index("none")
-        others = tables[tag][:, :-1]
-        assert (chosen[tag][reported] == others[reported].argmax(axis=1)).all()
+    touchpoint, experience = tables["touchpoint"], tables["experience"]
+    assert (chosen["touchpoint"] == touchpoint.argmax(axis=1)).all()
+    reported = chosen["touchpoint"] != LABELS["touchpoint"].index("none")
+    assert (chosen["experience"][reported] == experience[reported, :-1].argmax(axis=1)).all()
 
 
-def test_a_reported_experience_wins_though_none_is_the_likeliest_single_label() -> None:
+@pytest.mark.parametrize(
+    ("product", "none", "said"), [(0.5, 0.3, ("own", "product")), (0.2, 0.45, ("none", "none"))]
+)
+def test_the_touchpoint_decides_whether_an_experience_is_reported(
+    product: float, none: float, said: tuple[str, str]
+) -> None:
     tables = some_probabilities(1)
-    tables["experience"] = np.array([[0.28, 0.27, 0.45]], np.float32)
-    tables["touchpoint"] = np.array([[0.2, 0.1, 0.1, 0.1, 0.05, 0.45]], np.float32)
+    tables["experience"] = np.array([[0.55 - none / 2, 0.45 - none / 2, none]], np.float32)
+    tables["touchpoint"] = np.array([[product, 0.9 - product - none, 0.1, 0, 0, none]], np.float32)
     chosen = most_probable(tables)
-    assert LABELS["experience"][chosen["experience"][0]] == "own"
-    assert LABELS["touchpoint"][chosen["touchpoint"][0]] == "product"
+    assert LABELS["experience"][chosen["experience"][0]] == said[0]
+    assert LABELS["touchpoint"][chosen["touchpoint"][0]] == said[1]
 
 
 def test_arrow_columns_have_the_fields_of_the_schema_and_say_what_records_say() -> None:

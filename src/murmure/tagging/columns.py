@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 Probabilities = NDArray[np.float32]
 
-# Where one of these is chosen, so is the other.
-_NO_EXPERIENCE = (("experience", "none"), ("touchpoint", "none"))
-
 
 @dataclass(frozen=True, slots=True)
 class MentionPlace:
@@ -34,8 +31,9 @@ class MentionPlace:
 def most_probable(probabilities: Mapping[str, Probabilities]) -> dict[str, NDArray[np.intp]]:
     """Choose the label of each tag.
 
-    The label is the most probable one. Experience and touchpoint answer first, and together,
-    whether an experience is reported at all, so that both are `none` or neither is.
+    The label is the most probable one, but that experience and touchpoint are both `none` or
+    neither is: there the touchpoint decides. Asking first whether an experience is reported at all,
+    at one half, finds more of them and is right less often.
 
     Args:
         probabilities: per tag an array (n, labels).
@@ -44,11 +42,10 @@ def most_probable(probabilities: Mapping[str, Probabilities]) -> dict[str, NDArr
         Per tag an array (n,) of positions in `LABELS`.
     """
     chosen = {tag: np.argmax(table, axis=1) for tag, table in probabilities.items()}
-    for tag, none in _NO_EXPERIENCE:
-        table = probabilities[tag]
-        column = LABELS[tag].index(none)
-        reported = np.where(np.arange(table.shape[1]) == column, np.float32(-1), table)
-        chosen[tag] = np.where(table[:, column] >= 0.5, column, np.argmax(reported, axis=1))
+    none = LABELS["experience"].index("none")
+    reported = np.delete(probabilities["experience"], none, axis=1)
+    nothing = chosen["touchpoint"] == LABELS["touchpoint"].index("none")
+    chosen["experience"] = np.where(nothing, none, np.argmax(reported, axis=1))
     return chosen
 
 

@@ -254,14 +254,14 @@ def _due(step: int, every: int) -> bool:
 
 
 def identity_of(schedule: Schedule, batches: Sequence[Rows], posts: Posts) -> dict[str, Any]:
-    """Tell one training from another: its settings, its posts and their order."""
+    """Tell one training from another: its settings, the posts it reads, and their order."""
     digest = sha256()
     for rows in batches:
         digest.update(rows.tobytes())
         for row in rows:
             digest.update(posts.texts[row].encode("utf-8", "replace"))
-    for tag in posts.labels:
-        digest.update(posts.labels[tag].tobytes() + posts.weights[tag].tobytes())
+        for tag in posts.labels:
+            digest.update(posts.labels[tag][rows].tobytes() + posts.weights[tag][rows].tobytes())
     return {**asdict(schedule), "posts": digest.hexdigest()}
 
 
