@@ -85,6 +85,17 @@ def test_any_text_becomes_one_clean_line(text: str) -> None:
     line.encode("utf-8")
 
 
+GLUED = st.sampled_from(EMOJI) | SIGNS | st.sampled_from(NEGATIONS).map(",{}".format)
+
+
+@pytest.mark.parametrize(
+    "link", ["https://exemple.fr/a", "www.exemple.fr", "voir exemple.fr/a1", "HTTP://a.b/?c=1,2"]
+)
+@given(kept=GLUED)
+def test_what_is_written_right_behind_a_link_is_kept(link: str, kept: str) -> None:
+    assert normalize(link + kept).endswith("http" + normalize(kept))
+
+
 @given(st.lists(KEPT, min_size=1, max_size=12))
 def test_accents_negations_emoji_currencies_and_hashtags_are_kept(given: list[str]) -> None:
     expected = [unicodedata.normalize("NFC", word).replace("’", "'") for word in given]

@@ -43,8 +43,11 @@ _UNIFIED = (
 )
 _BLANK = re.compile(f"[{_BLANKS}]")
 # Without circled letters, which become plain ones.
-_EMOJI_PART = re.compile(
-    "[\u2190-\u24b5\u24ea-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff]"
+_EMOJI = "\u2190-\u24b5\u24ea-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff"
+_EMOJI_PART = re.compile(f"[{_EMOJI}]")
+_CURRENCIES = (
+    "$¢-¥\u058f\u060b\u07fe\u07ff\u09f2\u09f3\u09fb\u0af1\u0bf9\u0e3f\u17db\u20a0-\u20cf\ua838\ufdfc\ufe69"
+    "\uff04\uffe0\uffe1\uffe5\uffe6\U00011fdd-\U00011fe0\U0001e2ff\U0001ecb0"
 )
 
 _ENTITY_OF_AMPERSAND = re.compile(r"&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,5}26);)+")
@@ -65,7 +68,11 @@ _MARKS = re.compile(
 _REPEATED = re.compile(r"(\S)\1\1\1+")
 _SPACES = re.compile("  +")
 _CAPITAL_LINKS = ("HTTPS", "HTTP", "Http", "WWW.", "Www.")
-_LINK_END = r"[^\s<>\"'»)\]]"
+# A link ends where people write on without a blank: at an emoji, a sum, a comma before a word.
+_LINK_END = (
+    rf"(?:[^\s<>\"'»)\],;0-9#*{_EMOJI}{_JOINER}{_CURRENCIES}]"
+    "|[,;](?![^\\W\\d_])|[0-9#*](?!\ufe0f?\u20e3))"
+)
 _LINK = re.compile(rf"https?://{_LINK_END}+")
 _WEB_LINK = re.compile(rf"www\.(?<!\wwww\.){_LINK_END}+", re.ASCII)
 _BARE_LINK = re.compile(
