@@ -95,6 +95,16 @@ def find_all(texts: Sequence[str]) -> list[list[Disclosure]]:
     return _rules().find_all(texts)
 
 
+def where_found(disclosures: Sequence[Sequence[Disclosure]]) -> NDArray[np.bool_]:
+    """Tell which of n posts disclose something, of shape (n,).
+
+    Example:
+        >>> where_found(find_all(["#ad Marelle", "I bought a Marelle"]))
+        array([ True, False])
+    """
+    return np.array([bool(found) for found in disclosures], np.bool_)
+
+
 def mask(text: str, disclosures: Iterable[Disclosure]) -> str:
     """Blank the disclosures of a text, so that what else it says can be judged.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,8 +81,21 @@ def test_huge_logits_do_not_overflow() -> None:
     assert softmax(np.array([[1e30, -1e30]], np.float32)).tolist() == [[1, 0]]
 
 
+def test_a_disclosure_is_believed_at_least_as_far_as_the_rules_are_right() -> None:
+    calibration, logits = replace(some_calibration(), disclosed=0.9), some_logits(200)
+    found = np.arange(200) % 2 == 0
+    plain, told = calibration(logits), calibration(logits, disclosed=found)
+    yes = told["sponsored"][:, LABELS["sponsored"].index("yes")]
+    before = plain["sponsored"][:, LABELS["sponsored"].index("yes")]
+    assert (before[found] < 0.9).any()
+    assert (before[found] > 0.9).any()
+    assert yes[found] == pytest.approx(np.maximum(before[found], 0.9))
+    assert (told["sponsored"][~found] == plain["sponsored"][~found]).all()
+    assert told["sponsored"].sum(axis=1) == pytest.approx(1)
+
+
 def test_a_manifest_keeps_every_fit() -> None:
-    calibration = some_calibration()
+    calibration = replace(some_calibration(), disclosed=0.97)
     content = json.loads(json.dumps(calibration.to_json()))
     assert Calibration.from_json(content) == calibration
 

@@ -55,6 +55,23 @@ def test_a_disclosure_is_told_and_makes_a_post_sponsored(predictor: Predictor) -
     assert predictor("Il n'est pas sponsorisé, je l'ai payé").disclosure is None
 
 
+@pytest.mark.parametrize(
+    "post",
+    [
+        "😡😡",
+        "🇫🇷 !!!",
+        "https://exemple.fr/a",
+        "@sav 🙏",
+        "☕☕ #brizelo https://brizelo.example",
+        "€",
+    ],
+)
+def test_a_post_without_a_word_is_in_no_language(predictor: Predictor, post: str) -> None:
+    alone, beside = predictor(post).language, predictor(f"{post} merci beaucoup").language
+    assert (alone.label, beside.label) == ("other", "fr")
+    assert alone.score > 0.9
+
+
 def test_predictions_come_one_a_post_in_order(predictor: Predictor) -> None:
     tags = predictor.predict(POSTS)
     assert len(tags) == len(POSTS)

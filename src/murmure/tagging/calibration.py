@@ -20,6 +20,7 @@ ANY_LANGUAGE = "any"
 _FITTED_LANGUAGES = ("fr", "en")
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 def softmax(logits: Floats) -> Floats:
@@ -51,11 +52,15 @@ class Calibration:
 
     Attributes:
         fits: by tag, then by language (`fr`, `en`, `any`); the language tag has `any` alone.
+        disclosed: the least probability of `sponsored` where the rules found a disclosure.
     """
 
     fits: Mapping[str, Mapping[str, VectorScaling]]
+    disclosed: float = 0.0
 
-    def __call__(self, logits: Mapping[str, Floats]) -> dict[str, Floats]:
+    def __call__(
+        self, logits: Mapping[str, Floats], *, disclosed: Mask | None = None
+    ) -> dict[str, Floats]:
         """Calibrate the logits of all tags.
 
         The probability that no experience is reported is the mean of what `experience` and
@@ -63,6 +68,7 @@ class Calibration:
 
         Args:
             logits: per tag an array (n, labels).
+            disclosed: whether the rules found a disclosure in each post; nowhere if None.
         """
         language = self.fits["language"][ANY_LANGUAGE](logits["language"])
         spoken = np.argmax(language, axis=1)
@@ -74,17 +80,20 @@ class Calibration:
                 rows = spoken == LABELS["language"].index(name)
                 if rows.any():
                     calibrated[tag][rows] = fits[name](logits[tag][rows])
+        if disclosed is not None:
+            _believe(calibrated["sponsored"], disclosed, self.disclosed)
         return agree(calibrated)
 
-    def to_json(self) -> dict[str, dict[str, dict[str, list[float]]]]:
+    def to_json(self) -> dict[str, Any]:
         """Give what a manifest holds."""
-        return {
+        fits = {
             tag: {
                 language: {"scale": list(fit.scale), "shift": list(fit.shift)}
                 for language, fit in fits.items()
             }
             for tag, fits in self.fits.items()
         }
+        return {**fits, "disclosed": self.disclosed}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Calibration:
@@ -100,8 +109,16 @@ class Calibration:
                     for language, fit in content[tag].items()
                 }
                 for tag in TAGS
-            }
+            },
+            float(content.get("disclosed", 0.0)),
         )
+
+
+def _believe(sponsored: Floats, disclosed: Mask, least: float) -> None:
+    """Let no model talk a disclosure away."""
+    yes, no = LABELS["sponsored"].index("yes"), LABELS["sponsored"].index("no")
+    rows = disclosed & (sponsored[:, yes] < least)
+    sponsored[rows, yes], sponsored[rows, no] = least, 1 - least
 
 
 def agree(probabilities: dict[str, Floats]) -> dict[str, Floats]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murmure.disclosure import Disclosure
+from murmure.disclosure import Disclosure, where_found
 from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.calibration import Calibration
@@ -244,7 +244,7 @@ class EncoderModel:
     ) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
         """Give calibrated probabilities, and which posts are longer than was read of them."""
         logits, truncated = self._read(texts, disclosures)
-        return self.calibration(logits), truncated
+        return self.calibration(logits, disclosed=where_found(disclosures)), truncated
 
     def logits(
         self, texts: Sequence[str], disclosures: Sequence[Sequence[Disclosure]]

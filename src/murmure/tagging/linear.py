@@ -6,6 +6,7 @@ that reads like praise; `models/fast/README.md` says how often.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from murmure.disclosure import Disclosure, mask
+from murmure.disclosure import Disclosure, mask, where_found
 from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.calibration import Calibration
@@ -42,6 +43,10 @@ LANGUAGE_SHIFT = 2
 _LANE = np.uint64(11)
 _LANES = len(LABELS["language"]) + 1
 _MIDDLE = 128
+
+# A letter of a word that is no link, handle, address or hashtag, nor a mark of those who repost.
+_SPOKEN = re.compile(r"(?<![\w#@:;=])(?!(?:http|RT)\b|\S*@email)[^\W\d_]")
+_NO_LANGUAGE = np.array([9 if label == "other" else -9 for label in LABELS["language"]], np.float32)
 
 Floats = NDArray[np.float32]
 
@@ -153,6 +158,7 @@ class LinearModel:
                 ("first", np.uint64),
                 ("last", np.uint64),
                 ("worded", np.bool_),
+                ("spoken", np.bool_),
             ],
             align=True,
         )
@@ -224,7 +230,8 @@ class LinearModel:
         Returns:
             Per tag an array (n, labels).
         """
-        return self.calibration(self.logits(texts, disclosures))
+        logits = self.logits(texts, disclosures)
+        return self.calibration(logits, disclosed=where_found(disclosures))
 
     def read(
         self, texts: Sequence[str], disclosures: Sequence[Sequence[Disclosure]]
@@ -267,11 +274,15 @@ class LinearModel:
         table = self.bias + _normed(words) + _normed(characters)
         length = np.sqrt(np.maximum(language[:, -1:], 1))
         spoken = language[:, :-1] * self.language_scale / length + self.language_bias
+        # Emoji, links, handles and hashtags are in no language.
+        silent = np.diff(np.append(0, known["spoken"].cumsum())[tokens.text_ends], prepend=0) == 0
+        spoken[silent] = _NO_LANGUAGE
         return np.asarray(table), np.asarray(spoken, np.float32)
 
     def _work_out(self, tokens: list[str]) -> NDArray[np.void]:
         """What each of some raw tokens adds to the sums of a post that holds it."""
-        reading = self.hasher.read(normalize_lines("\n".join(tokens)))
+        lines = normalize_lines("\n".join(tokens))
+        reading = self.hasher.read(lines)
         spans = list(reading.spans())
         found = np.zeros(len(tokens), self._kind)
         for unit in UNITS:
@@ -279,6 +290,7 @@ class LinearModel:
             found[unit] = self.tables[unit].add_all(counted, reading)
         found["language"] = self._language(spans, reading)
         found["first"], found["last"], found["worded"] = reading.outer_words()
+        found["spoken"] = [bool(_SPOKEN.search(line)) for line in lines.split("\n")]
         return found
 
     def _language(self, spans: Sequence[Spans], reading: Reading) -> NDArray[np.int64]:

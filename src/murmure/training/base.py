@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from murmure.disclosure import find_all
+from murmure.disclosure import find_all, where_found
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.encoder import TOKENIZER
 from murmure.tagging.folder import ModelFolder, write_manifest
@@ -86,8 +86,16 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
 
     folds = material.fold[material.target]
     balance = {tag: settings[tag]["calibration_balance"] for tag in TAGS}
-    calibrated = calibrate_mixture(logits, measured, folds, beside=beside, balance=balance)
-    disclosed = np.array([bool(found) for found in find_all(measured.texts)])
+    disclosed = where_found(find_all(measured.texts))
+    calibrated = calibrate_mixture(
+        logits,
+        measured,
+        folds,
+        beside=beside,
+        balance=balance,
+        disclosed=disclosed,
+        rows=material.trainable[material.target],
+    )
     metrics = figures.held_out(calibrated.probabilities, measured, disclosed)
     metrics["abstention"] = figures.abstention(
         calibrated.probabilities, measured, calibrated.thresholds

@@ -25,6 +25,7 @@ def calibrate(
     *,
     language: VectorScaling,
     balance: Mapping[str, float],
+    disclosed: Mask,
     spread: float | None = None,
     rows: Mask | None = None,
 ) -> Calibration:
@@ -38,6 +39,7 @@ def calibrate(
         measured: the posts, with their labels.
         language: the fit of the language tag, which is trained apart.
         balance: per tag, as `fit_scaling` takes it.
+        disclosed: whether the rules found a disclosure in each post.
         spread: as `fit_languages` takes it.
         rows: fit on these alone.
     """
@@ -56,7 +58,9 @@ def calibrate(
             balance=balance[tag],
             spread=spread,
         )
-    return Calibration(fits)
+    right = measured.labels["sponsored"][drawn & disclosed] == LABELS["sponsored"].index("yes")
+    # Laplace's rule of succession: how often a disclosure that the rules find is one.
+    return Calibration(fits, float((right.sum() + 1) / (len(right) + 2)))
 
 
 def calibrate_across(
@@ -66,16 +70,29 @@ def calibrate_across(
     *,
     language: VectorScaling,
     balance: Mapping[str, float],
+    disclosed: Mask,
     spread: float | None = None,
+    rows: Mask | None = None,
 ) -> dict[str, Floats]:
-    """Calibrate each fold by the others, so that the calibration too is measured out of fold."""
+    """Calibrate each fold by the others, so that the calibration too is measured out of fold.
+
+    Takes what `calibrate` takes, and the `folds` of the posts.
+    """
+    fitted = np.ones(len(folds), np.bool_) if rows is None else rows
     probabilities = {tag: np.zeros_like(table) for tag, table in logits.items()}
     for fold in np.unique(folds):
         held = folds == fold
         calibration = calibrate(
-            logits, measured, language=language, balance=balance, spread=spread, rows=~held
+            logits,
+            measured,
+            language=language,
+            balance=balance,
+            disclosed=disclosed,
+            spread=spread,
+            rows=fitted & ~held,
         )
-        for tag, table in calibration({tag: table[held] for tag, table in logits.items()}).items():
+        told = {tag: table[held] for tag, table in logits.items()}
+        for tag, table in calibration(told, disclosed=disclosed[held]).items():
             probabilities[tag][held] = table
     return probabilities
 
@@ -109,13 +126,24 @@ def fit_mixtures(
     return mixture
 
 
-def fit_thresholds(probabilities: Mapping[str, Floats], measured: Corpora) -> dict[str, float]:
-    """Give each tag's score below which the model is wrong more often than right."""
+def fit_thresholds(
+    probabilities: Mapping[str, Floats], measured: Corpora, *, rows: Mask | None = None
+) -> dict[str, float]:
+    """Give each tag's score below which the model is wrong more often than right.
+
+    Args:
+        probabilities: out of fold, per tag an array (posts, labels).
+        measured: the posts; those not drawn at random count for nothing.
+        rows: fit on these alone.
+    """
+    drawn = measured.draw == "source"
+    if rows is not None:
+        drawn = drawn & rows
     chosen = most_probable(probabilities)
     thresholds = {}
     for tag in TAGS:
-        rows = (measured.draw == "source") & (measured.labels[tag] != MISSING)
+        some = drawn & (measured.labels[tag] != MISSING)
         scores = np.take_along_axis(probabilities[tag], chosen[tag][:, None], axis=1)[:, 0]
         right = chosen[tag] == measured.labels[tag]
-        thresholds[tag] = round(fit_threshold(scores[rows], right[rows]), 4)
+        thresholds[tag] = round(fit_threshold(scores[some], right[some]), 4)
     return thresholds

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from murmure.disclosure import find_all, mask
+from murmure.disclosure import find_all, mask, where_found
 from murmure.errors import ConfigurationError
 from murmure.schema import LABELS
 from murmure.tagging.folder import write_manifest
@@ -160,11 +160,15 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
         )
         logits["language"][held] = part.logits(measured.take(held).texts, hasher)
         _log.info("language, fold %d", fold + 1)
-    balance = {tag: settings[tag]["calibration_balance"] for tag in TEXT_TAGS}
-    scaling = language.scaling
-    probabilities = calibrate_across(logits, measured, folds, language=scaling, balance=balance)
-    calibration = calibrate(logits, measured, language=scaling, balance=balance)
-    thresholds = fit_thresholds(probabilities, measured)
+    fitted = {
+        "language": language.scaling,
+        "balance": {tag: settings[tag]["calibration_balance"] for tag in TEXT_TAGS},
+        "disclosed": found,
+        "rows": material.trainable[material.target],
+    }
+    probabilities = calibrate_across(logits, measured, folds, **fitted)
+    calibration = calibrate(logits, measured, **fitted)
+    thresholds = fit_thresholds(probabilities, measured, rows=fitted["rows"])
 
     own = material.target & material.trainable & ~material.corpora.validation
     vocabulary = Vocabulary.choose(
@@ -275,7 +279,7 @@ def _learn(
 
 def _count(texts: Sequence[str], hasher: NgramHasher) -> Counted:
     disclosures = find_all(texts)
-    disclosed = np.array([bool(found) for found in disclosures], np.bool_)
+    disclosed = where_found(disclosures)
     masked = [mask(text, found) for text, found in zip(texts, disclosures, strict=True) if found]
     plain, changed = count_ngrams(texts, hasher), count_ngrams(masked, hasher)
     return Counted(

@@ -202,7 +202,7 @@ def _recalibrate(model: EncoderModel, posts: Corpora) -> Calibration:
                 fits[tag][language] = fit_scaling(
                     logits[tag][spoken], posts.labels[tag][spoken], near=former, spread=_SPREAD
                 )
-    return Calibration(fits)
+    return Calibration(fits, model.calibration.disclosed)
 
 
 def _describe(

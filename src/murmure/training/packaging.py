@@ -41,6 +41,7 @@ from murmure.training.phases import logits_of
 from murmure.training.scores import confusion, macro_f1
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 Logits = dict[str, Floats]
 
 # The companion's language probabilities are calibrated already.
@@ -78,6 +79,8 @@ def calibrate_mixture(
     *,
     beside: Mapping[str, Floats],
     balance: Mapping[str, float],
+    disclosed: Mask,
+    rows: Mask,
 ) -> Calibrated:
     """Weigh out-of-fold logits with a companion's out-of-fold probabilities, and calibrate both.
 
@@ -89,24 +92,32 @@ def calibrate_mixture(
         folds: of each post.
         beside: the companion's out-of-fold probabilities of the same posts, per tag.
         balance: per tag, as `fit_scaling` takes it.
+        disclosed: whether the rules found a disclosure in each post.
+        rows: the posts that may be fitted on.
     """
     beside = {tag: np.log(np.maximum(table, LEAST_PROBABILITY)) for tag, table in beside.items()}
     across = {tag: np.zeros_like(table) for tag, table in beside.items()}
     for fold in np.unique(folds):
         held = folds == fold
-        mixture = fit_mixtures(logits, beside, measured, rows=~held)
+        mixture = fit_mixtures(logits, beside, measured, rows=rows & ~held)
         for tag, table in mix(logits, beside, mixture).items():
             across[tag][held] = table[held]
-    mixture = fit_mixtures(logits, beside, measured)
+    mixture = fit_mixtures(logits, beside, measured, rows=rows)
     mixed = mix(logits, beside, mixture)
     for tables in (across, mixed):
         # Tags that the encoder has no head for are the companion's.
         tables |= {tag: beside[tag] for tag in TAGS if tag not in logits}
-    probabilities = calibrate_across(
-        across, measured, folds, language=_AS_IT_IS, balance=balance, spread=_SPREAD
-    )
-    calibration = calibrate(mixed, measured, language=_AS_IT_IS, balance=balance, spread=_SPREAD)
-    return Calibrated(probabilities, mixture, calibration, fit_thresholds(probabilities, measured))
+    options: dict[str, Any] = {
+        "language": _AS_IT_IS,
+        "balance": balance,
+        "disclosed": disclosed,
+        "spread": _SPREAD,
+        "rows": rows,
+    }
+    probabilities = calibrate_across(across, measured, folds, **options)
+    calibration = calibrate(mixed, measured, **options)
+    thresholds = fit_thresholds(probabilities, measured, rows=rows)
+    return Calibrated(probabilities, mixture, calibration, thresholds)
 
 
 @dataclass(frozen=True)
