@@ -23,7 +23,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,6 +47,8 @@ _SEED = 20261122
 _PART_ROWS = 250_000
 _FIRST_SECOND = 1_735_516_800  # Monday, 30 December 2024: the first of 52 ISO weeks
 ENTITIES, WEEKS = 100, 52
+#: Seconds that a count of five million posts may take, echoes apart.
+TARGET_SECONDS = 60
 CHANNELS = ("facebook", "forum", "instagram", "press", "reviews", "x")
 _COPIED, _CHANGED, _REPOSTED, _NAMELESS, _SECOND = 0.04, 0.03, 0.03, 0.03, 0.1
 _LANGUAGES = ("fr", "en")
@@ -317,6 +319,20 @@ def measure(run: Path, folder: Path) -> dict[str, Any]:
         "processes": max(now.processes for now in memory),
         **found,
     }
+
+
+def tell(result: Mapping[str, Any]) -> str:
+    """What README.md says of it, and whether it is fast enough."""
+    found, settings = result["counting"], result["settings"]
+    plain = found["seconds_without_echoes"]
+    met = "the target is met" if plain <= TARGET_SECONDS else "the target is missed"
+    return (
+        f"`murmure count` takes {plain:.0f} seconds for {settings['posts']:,} posts on "
+        f"{result['machine']['cores']} cores ({settings['entities']} entities, {settings['weeks']} "
+        f"weeks, {settings['channels']} channels; {TARGET_SECONDS} wanted: {met}), "
+        f"{found['seconds']:.0f} where echoes are looked for, and "
+        f"{found['peak_mib']['rss'] / 1024:.1f} GiB (`python benchmarks/counting_cost.py`).\n"
+    )
 
 
 def _children() -> float:

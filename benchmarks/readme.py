@@ -15,7 +15,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import arithmetic, growth
+from benchmarks import arithmetic, counting_cost, growth
+from benchmarks.counting import table as counting
 from benchmarks.peers.tables import section
 from murmure.schema import TAGS
 from murmure.tagging.folder import installed_models
@@ -23,6 +24,7 @@ from murmure.training.evaluation import evaluate
 
 ROOT = Path(__file__).parent.parent
 _RESULTS = ROOT / "benchmarks" / "results"
+_COUNTING = ROOT / "benchmarks" / "counting" / "results"
 #: What the section on peers is made of, as far as it was measured.
 _PEERS = ("peers-speed-corpora", "peers-quality-corpora")
 
@@ -107,8 +109,17 @@ def peers() -> str:
     return "\n".join(parts)
 
 
-def _read(name: str) -> Any:  # noqa: ANN401 - as the benchmark wrote it
-    file = _RESULTS / f"{name}.json"
+def counts() -> str:
+    """Tell how right counts are, and what they cost."""
+    told = (
+        (_read("counting-base", folder=_COUNTING), counting.tell),
+        (_read("counting-cost"), counting_cost.tell),
+    )
+    return "\n".join(tell(result) for result, tell in told if result is not None)
+
+
+def _read(name: str, *, folder: Path = _RESULTS) -> Any:  # noqa: ANN401 - as the benchmark wrote it
+    file = folder / f"{name}.json"
     return json.loads(file.read_text("utf-8")) if file.exists() else None
 
 
@@ -141,6 +152,7 @@ def main() -> None:
     measured = json.loads((_RESULTS / "tagging-corpora.json").read_text("utf-8"))
     after = fill(before, "figures", figures(metrics, samples) + "\n" + speed(measured))
     after = fill(after, "peers", peers())
+    after = fill(after, "counts", counts())
     if wanted.check:
         sys.exit(before != after)
     file.write_text(after, "utf-8")

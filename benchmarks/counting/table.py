@@ -66,6 +66,42 @@ def markdown(result: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def tell(result: Mapping[str, Any]) -> str:
+    """What README.md says of it: a small table, the intervals, and what was missed."""
+    totals, left = result["totals"], result["leave_one_origin_out"]["summary"]["all"]
+    rows = []
+    for tag, total in totals.items():
+        if best := total.get("best_peer"):
+            found = [total[method]["mae"] for method in ("raw", "ours", best, "audited")]
+            raw, ours, theirs, audited = map(_number, found)
+            rows.append([tag, raw, ours, f"{theirs} ({best})", audited])
+    head = ["", "counting labels", "murmure", "the best of quapy's", "murmure after 300 labels"]
+    margins, joint = (_percent(totals[name]["ours"]["coverage"]) for name in ("margins", "joint"))
+    missed = [
+        f"{row['target']} {_told(row['value'])}, wanted {row['wanted']}"
+        for row in result["verdicts"]
+        if not row["met"]
+    ]
+    return "\n".join(
+        [
+            f"How far counts of 100 posts are off, on average over {totals['all']['bags']:,} bags "
+            f"of posts that no model was trained on, tagged with `{result['name']}`:\n",
+            _rows(head, rows),
+            f"Intervals of 95 % hold the truth in {margins} of the bags of {LARGE} posts and more, "
+            f"in {joint} for the joint (organic, own, negative). Where the genre changes too (each "
+            "origin left out in turn), correcting does not help: estimates are off by "
+            f"{_number(left['ours']['mae'])}, plain counts by {_number(left['raw']['mae'])}, and "
+            f"only {_percent(left['ours']['coverage'])} of the intervals hold the truth; with 300 "
+            f"labels of an audit {_number(left['audited']['mae'])} and "
+            f"{_percent(left['audited']['coverage'])}. Missed: {'; '.join(missed) or 'nothing'}.\n",
+            f"Made with `python -m benchmarks.counting.run --model {result['name']} --splits "
+            f"{result['splits']} --seed {result['seed']}`; all tables are in "
+            f"[`counting-{result['name']}.md`](benchmarks/counting/results/"
+            f"counting-{result['name']}.md).\n",
+        ]
+    )
+
+
 def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

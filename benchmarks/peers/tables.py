@@ -228,6 +228,7 @@ def section(speed: Result | None, quality: Result | None) -> str:
             speed_table(speed),
             speed_notes(speed),
             lost(speed),
+            targets_table(speed),
             "Made with `python -m benchmarks.peers.run speed --corpora FOLDER`.",
         ]
     if quality is not None:

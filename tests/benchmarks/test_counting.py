@@ -29,6 +29,7 @@ from benchmarks.counting.summary import (
     totals,
     verdicts,
 )
+from benchmarks.counting.table import tell
 
 from murmure.influence.cells import make_cells
 from murmure.influence.posteriors import Sample
@@ -235,3 +236,13 @@ def test_a_stopped_measurement_goes_on_and_writes_results_table_and_plot(
     assert all(cell["bags"] == 6 for cell in again["cells"] if cell["tag"] != "people")
     assert "| all |" in (tmp_path / f"counting-{model.name}.md").read_text(encoding="utf-8")
     assert (tmp_path / f"counting-{model.name}.png").stat().st_size > 1000
+
+
+def test_the_readme_is_told_what_was_missed() -> None:
+    file = Path(__file__).parents[2] / "benchmarks/counting/results/counting-base.json"
+    result = json.loads(file.read_text("utf-8"))
+    missed = [row["target"] for row in result["verdicts"] if not row["met"]]
+    told = tell(result)
+    assert all(target in told for target in missed)
+    met = [{**row, "met": True} for row in result["verdicts"]]
+    assert "Missed: nothing" in tell({**result, "verdicts": met})
