@@ -162,6 +162,37 @@ def test_a_bad_row_ends_before_a_model_is_touched(base: list[Any], mine: Path) -
     assert not base
 
 
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        ([], "torch"),
+        ([], "matplotlib"),
+        (["--corpus", "nowhere.csv"], "transformers"),
+        (["--corpus", "nowhere.csv"], "onnx"),
+        (["--model", "fast"], "sklearn"),
+        (["--model", "fast", "--set", "fast.taught.teacher=base"], "torch"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_named_before_anything_is_read(
+    arguments: list[str], missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    result = run(*arguments, "--set", 'corpora.folders=["nowhere"]', "-o", tmp_path / "model")
+    assert result.exit_code == 2
+    assert result.stderr == f"murmure: training needs {missing}; pip install 'murmure[train]'\n"
+
+
+def test_fast_without_a_teacher_needs_no_torch(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.modules.update(torch=None, transformers=None); "
+        "from murmure.cli.train import main; main()"
+    )
+    folder = 'corpora.folders=["nowhere"]'
+    done = python("-c", script, "--model", "fast", "--set", folder, folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("murmure: nowhere: holds no corpus")
+
+
 def test_the_script_is_the_command() -> None:
     done = python(ROOT / "train.py", "--set", "fast.bits=many", folder=ROOT)
     assert done.returncode == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,13 @@ import typer
 from murmure.errors import UsageError
 
 _RECIPES = ("base", "fast")
+# What each kind of training imports, some of it only after hours.
+_LIBRARIES = {
+    "base": ("torch", "transformers", "onnx", "matplotlib"),
+    "fast": ("sklearn",),
+    "taught": ("sklearn", "torch", "transformers"),
+    "further": ("torch", "transformers", "onnx"),
+}
 
 
 def train(  # noqa: PLR0917 - Typer takes options by name
@@ -104,10 +112,12 @@ def train(  # noqa: PLR0917 - Typer takes options by name
     if corpora:
         manifest = _train_further(model, corpora, given, output, start, encoding)
     elif model == "fast":
+        _require("taught" if given["fast"]["taught"]["teacher"] else "fast")
         from murmure.training.fast import train as train_fast
 
         manifest = train_fast(given, output or Path("models") / model)
     else:
+        _require("base")
         from murmure.training.base import train as train_base
 
         manifest = train_base(given, output or Path("models") / model)
@@ -121,6 +131,13 @@ def _refuse_options(**options: object) -> None:
         if value is not None:
             option = "--" + name.replace("_", "-")
             raise UsageError(f"{option} goes with --corpus FILE, which trains a model further")
+
+
+def _require(kind: str) -> None:
+    """See that a training's libraries are installed, before anything is read."""
+    for name in _LIBRARIES[kind]:
+        if find_spec(name) is None:
+            raise UsageError(f"training needs {name}; pip install 'murmure[train]'")
 
 
 def _as_settings(licences: str | None, validation_share: float | None) -> list[str]:
@@ -147,6 +164,7 @@ def _train_further(  # noqa: PLR0917 - what the command was given
             f"--corpus trains the base model further, not '{model}'; for it, name the corpus's "
         )
         raise UsageError(message + "folder with --set corpora.folders='[\"…\"]'")
+    _require("further")
     from murmure.assets import models_folder
     from murmure.training.own import own_corpus
 

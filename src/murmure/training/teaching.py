@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,11 @@ from murmure.errors import ConfigurationError, RunError
 from murmure.schema import LABELS
 from murmure.tagging import Predictor
 from murmure.tagging.linear import TEXT_TAGS
-from murmure.training.batches import Posts, Rows, draw
 from murmure.training.corpora import Corpora
-from murmure.training.phases import READ_TARGET, load_tagger, logits_of, read_record
+
+# Only a teacher needs torch: fast is trained without it.
+if TYPE_CHECKING:
+    from murmure.training.batches import Rows
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +69,8 @@ def choose(
         settings: `posts`, `temperature` and `weights`, as `batches.draw` takes them.
         seed: of the draw.
     """
+    from murmure.training.batches import draw
+
     free = np.flatnonzero((folds < 0) & ~corpora.validation)
     drawn = draw(
         corpora.corpus[free],
@@ -126,6 +130,8 @@ class PhaseTeacher:
         """
         from transformers import AutoTokenizer
 
+        from murmure.training.phases import READ_TARGET, load_tagger, read_record
+
         settings = configuration["base"]
         record = read_record(weights)
         if READ_TARGET not in record:
@@ -140,6 +146,9 @@ class PhaseTeacher:
 
     def say(self, texts: Sequence[str]) -> Mapping[str, Floats]:
         """Give the probabilities of the tags that have a head; of long posts their beginning's."""
+        from murmure.training.batches import Posts
+        from murmure.training.phases import logits_of
+
         posts = Posts(texts, {}, {}, self._tokenizer, self._prefix, self._longest)
         logits = logits_of(self._tagger, posts, np.arange(len(texts)))
         return {tag: softmax(table, axis=1) for tag, table in logits.items()}
