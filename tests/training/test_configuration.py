@@ -46,6 +46,20 @@ def test_the_default_is_not_changed_by_what_is_laid_over_it() -> None:
             "corpora.validation_share: expected a number of at least 0 and below 1, "
             "but was given 1",
         ),
+        ("base.dropout=7", "base.dropout: expected a number of at least 0 and below 1"),
+        ("base.encoder_dropout=1.0", "base.encoder_dropout: expected a number of at least 0 and"),
+        ("base.broad.warm_up=9", "base.broad.warm_up: expected a number of at least 0 and below 1"),
+        ("base.own.warm_up=9", "base.own.warm_up: expected a number of at least 0 and below 1"),
+        (
+            "base.precision=bf16",
+            "base.precision: expected one of auto, float32, bfloat16, but was given 'bf16'",
+        ),
+        (
+            'base.tags=["sentiment", "mood"]',
+            "base.tags: expected one or more of language, sentiment, experience, touchpoint, "
+            "sponsored, but was given ['sentiment', 'mood']",
+        ),
+        ("base.tags=[]", "base.tags: expected one or more of language, sentiment"),
         ("corpora.validation_share=nan", "corpora.validation_share: expected a number"),
         ("corpora.most_posts=0", "corpora.most_posts: expected a whole number from 1 to"),
         ("corpora.licences=unstated", "corpora.licences: expected a list of texts, but was given"),

@@ -53,6 +53,11 @@ def entries(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / LOG).read_text("utf-8").splitlines()]
 
 
+def test_refuses_a_precision_that_is_not_known(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"base\.precision: expected one of auto.*'bf16'"):
+        fit(make_tagger(), make_posts(), batches(), schedule(precision="bf16"), tmp_path)
+
+
 def test_learns_what_one_word_tells(tmp_path: Path) -> None:
     posts = make_posts()
     tagger = fit(make_tagger(), posts, batches(8), schedule(), tmp_path)

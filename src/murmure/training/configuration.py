@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from murmure.errors import ConfigurationError, InputError
+from murmure.schema import TAGS
 
 #: The names of settings that may be added to: what corpora weigh.
 _OPEN = ("weights",)
 # What would be of the right type and make no model all the same: least and most.
 _RANGES = {"corpora.folds": (2, 100), "fast.bits": (8, 24), "base.longest": (8, 8192)}
 # Numbers that are parts of a whole, and may not be all of it.
-_SHARES = ("corpora.validation_share",)
+_SHARES = ("validation_share", "dropout", "encoder_dropout", "warm_up")
+#: In what numbers an encoder is trained.
+PRECISIONS = ("auto", "float32", "bfloat16")
+# Texts that are names, and lists of such.
+_NAMES = {"base.precision": PRECISIONS, "base.tags": TAGS}
 # Where nothing at all is a choice too.
 _MAY_BE_ZERO = ("layers", "frozen", "others", "validate_every", "patience", "seed")
 
@@ -35,7 +40,8 @@ def load_configuration(file: Path | None = None, *, settings: Sequence[str] = ()
 
     Raises:
         InputError: if the file cannot be read.
-        ConfigurationError: if a setting is unknown or of another type than the default.
+        ConfigurationError: if a setting is unknown, out of range or of another type than the
+            default.
 
     Example:
         >>> load_configuration(settings=["fast.bits=20"])["fast"]["bits"]
@@ -101,13 +107,19 @@ def _checked(name: str, value: Any, default: Any) -> Any:  # noqa: ANN401 - any 
     elif isinstance(default, float):
         if not number or not 0 <= value < float("inf"):
             raise ConfigurationError(name, given=value, expected="a number of at least 0")
-        if name in _SHARES and value >= 1:
+        if name.rpartition(".")[2] in _SHARES and value >= 1:
             expected = "a number of at least 0 and below 1"
             raise ConfigurationError(name, given=value, expected=expected)
         return float(value)
     elif isinstance(default, list):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigurationError(name, given=value, expected="a list of texts")
+        if name in _NAMES and (not value or not set(value) <= set(_NAMES[name])):
+            expected = f"one or more of {', '.join(_NAMES[name])}"
+            raise ConfigurationError(name, given=value, expected=expected)
     elif not isinstance(value, str):
         raise ConfigurationError(name, given=value, expected="a text")
+    elif name in _NAMES and value not in _NAMES[name]:
+        expected = f"one of {', '.join(_NAMES[name])}"
+        raise ConfigurationError(name, given=value, expected=expected)
     return value

@@ -20,6 +20,7 @@ from torch import nn
 from murmure.batch.files import locked
 from murmure.errors import ConfigurationError, RunError
 from murmure.training.batches import Posts, Rows
+from murmure.training.configuration import PRECISIONS
 from murmure.training.encoder import Tagger
 
 _log = logging.getLogger(__name__)
@@ -102,6 +103,9 @@ def fit(
         raise ConfigurationError(
             "corpora.folders", given="no labelled post", expected="posts with a label of a tag"
         )
+    if schedule.precision not in PRECISIONS:
+        expected = f"one of {', '.join(PRECISIONS)}"
+        raise ConfigurationError("base.precision", given=schedule.precision, expected=expected)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     nn.Module.to(tagger, device)
     freeze(tagger, schedule.frozen)
