@@ -89,6 +89,7 @@ def test_settings_reach_the_training_and_scores_come_out(
 def base(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A recipe for the base model that only notes what it was given."""
     seen: list[Any] = []
+    monkeypatch.setattr("murmure.cli.train.find_spec", lambda _: True)
     recipes = ModuleType("murmure.training.base"), ModuleType("murmure.training.fine_tuning")
 
     def train(configuration: dict[str, Any], output: Path) -> dict[str, Any]:
@@ -176,13 +177,14 @@ def test_a_bad_row_ends_before_a_model_is_touched(base: list[Any], mine: Path) -
 def test_a_library_that_is_not_installed_is_named_before_anything_is_read(
     arguments: list[str], missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr("murmure.cli.train.find_spec", lambda name: name != missing or None)
     result = run(*arguments, "--set", 'corpora.folders=["nowhere"]', "-o", tmp_path / "model")
     assert result.exit_code == 2
     assert result.stderr == f"murmure: training needs {missing}; pip install 'murmure[train]'\n"
 
 
 def test_fast_without_a_teacher_needs_no_torch(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="needs the extra dev or train")
     script = (
         "import sys; sys.modules.update(torch=None, transformers=None); "
         "from murmure.cli.train import main; main()"

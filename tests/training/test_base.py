@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
+from tokenizers import Tokenizer
 
 from murmure.errors import ConfigurationError, InputError, ModelError, RunError
 from murmure.schema import TAGS
@@ -233,6 +234,30 @@ def test_refuses_a_companion_of_other_posts(
     settings = {**world[2]["base"], "companion": "fast"}
     with pytest.raises(InputError, match="is not of the same 270 posts"):
         base.train({**world[2], "base": settings}, tmp_path / "new")
+
+
+def test_a_companion_or_encoder_that_is_not_there_is_named_before_posts_are_read(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_: Any) -> None:
+        raise AssertionError("read")
+
+    monkeypatch.setattr(base, "configured_corpora", never)
+    for setting in ("companion", "encoder"):
+        settings = {**world[2]["base"], setting: "/nonexistent"}
+        with pytest.raises(ConfigurationError, match=rf"base\.{setting}: .*'/nonexistent'"):
+            base.train({**world[2], "base": settings}, tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_tokenizer_that_ships_is_the_one_that_was_loaded(
+    world: tuple[Path, Path, dict[str, Any]],
+) -> None:
+    vocabularies = [
+        Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
+        for folder in (world[0] / "encoder", world[0] / "base.training", world[1])
+    ]
+    assert vocabularies[0] == vocabularies[1] == vocabularies[2]
 
 
 def test_refuses_a_target_that_is_not_there(

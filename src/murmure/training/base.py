@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from murmure.disclosure import find_all, where_found
+from murmure.errors import ConfigurationError, ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.encoder import TOKENIZER
 from murmure.tagging.folder import ModelFolder, write_manifest
@@ -42,6 +43,7 @@ from murmure.training.phases import (
     run_phase,
     save_tagger,
 )
+from murmure.training.pretrained import open_tokenizer
 
 _log = logging.getLogger(__name__)
 
@@ -67,12 +69,11 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
         ConfigurationError: if a setting does not fit the corpora or the encoder.
         RunError: if a checkpoint cannot be read or written.
     """
-    from transformers import AutoTokenizer
-
     settings, given = configuration["base"], configuration["corpora"]
+    # Before anything that takes long.
+    companion = _companion(settings["companion"])
+    tokenizer = open_tokenizer(settings["encoder"])
     corpora = configured_corpora(given)
-    companion = ModelFolder.open(settings["companion"])
-    tokenizer = AutoTokenizer.from_pretrained(settings["encoder"])
     material = gather(configuration, corpora, tokenizer)
     measured = material.corpora.take(material.target)
     # Asked for first: whether the companion was measured on these very posts.
@@ -80,6 +81,8 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
 
     work = output.with_name(output.name + ".training")
     work.mkdir(parents=True, exist_ok=True)
+    # An encoder of the hub has no folder here that holds it.
+    tokenizer.backend_tokenizer.save(str(work / TOKENIZER))
     start = _further(material, configuration, _broad(material, configuration, work), work)
     logits = _cross_fit(material, configuration, start, work)
     shipped = _shipped(material, configuration, start, work)
@@ -112,7 +115,7 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     manifest = write_folder(
         output,
         shipped,
-        tokenizer=Path(settings["encoder"]) / TOKENIZER,
+        tokenizer=work / TOKENIZER,
         texts=_some(material, seed=given["seed"]),
         companion=Companion.of(companion),
         mixture=calibrated.mixture,
@@ -137,6 +140,17 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     (output / "README.md").write_text(card.render(manifest), "utf-8")
     write_manifest(output, manifest)
     return manifest
+
+
+def _companion(name: str) -> ModelFolder:
+    """Open the companion, and see that there is a linear model in it."""
+    try:
+        folder = ModelFolder.open(name)
+        Companion.of(folder)
+    except ModelError as error:
+        expected = f"a model folder, as `murmure train --model fast` writes it ({error})"
+        raise ConfigurationError("base.companion", given=name, expected=expected) from error
+    return folder
 
 
 def _some(material: Material, *, seed: int) -> list[str]:

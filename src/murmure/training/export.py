@@ -84,7 +84,7 @@ def export(
         ConfigurationError: if the encoder is of another architecture.
         InputError: if there are no texts, or the tokenizer has more tokens than the model.
     """
-    _check(tagger)
+    check_exportable(tagger.encoder.config)
     if not texts:
         raise InputError("expected some posts to measure the layers on, but there are none")
     folder = Path(folder)
@@ -273,8 +273,15 @@ def _array(tensor: torch.Tensor) -> Floats:
     return np.asarray(tensor.detach().cpu().float().numpy())
 
 
-def _check(tagger: Tagger) -> None:
-    configuration = tagger.encoder.config
+def check_exportable(configuration: Any) -> None:  # noqa: ANN401 - of any encoder of transformers
+    """See that an encoder can be exported: one like BERT, with exact GELU.
+
+    Args:
+        configuration: of the encoder, as `AutoConfig` reads it.
+
+    Raises:
+        ConfigurationError: if it is of another architecture.
+    """
     if configuration.model_type not in ARCHITECTURES:
         raise ConfigurationError(
             "base.encoder",

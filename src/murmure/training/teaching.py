@@ -127,10 +127,10 @@ class PhaseTeacher:
 
         Raises:
             RunError: if they are of another model, or nothing tells what they were trained on.
+            ConfigurationError: if there is no such encoder.
         """
-        from transformers import AutoTokenizer
-
         from murmure.training.phases import READ_TARGET, load_tagger, read_record
+        from murmure.training.pretrained import open_tokenizer
 
         settings = configuration["base"]
         record = read_record(weights)
@@ -140,8 +140,8 @@ class PhaseTeacher:
         phase = weights.resolve()
         self.name = f"`{phase.parent.stem}` as it was after the phase `{phase.stem}`"
         self.fingerprint = f"{record['identity']} {settings['prefix']} {settings['longest']}"
+        self._tokenizer = open_tokenizer(settings["encoder"])
         self._tagger = load_tagger(configuration, weights)
-        self._tokenizer = AutoTokenizer.from_pretrained(settings["encoder"])
         self._prefix, self._longest = settings["prefix"], settings["longest"]
 
     def say(self, texts: Sequence[str]) -> Mapping[str, Floats]:
