@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from murmure.errors import ModelError
+from murmure.errors import InputError, ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.calibration import Calibration, VectorScaling
 from murmure.tagging.encoder import (
@@ -51,7 +52,8 @@ _SPREAD = 0.5
 # So many posts are read alone, to see what neighbours change.
 _ALONE = 200
 COMPANION = "companion.safetensors"
-PADDING = "<pad>"
+# What tokenizers call their padding, in small letters.
+_PADDING = ("<pad>", "[pad]", "<|pad|>")
 RELIABILITY = "reliability.png"
 
 
@@ -282,5 +284,15 @@ def measure_export(folder: Path, tagger: Tagger, posts: Corpora) -> dict[str, An
 
 
 def load_tokenizer(file: Path) -> PreTrainedTokenizerFast:
-    """Load the tokenizer of a model folder as transformers uses it."""
-    return PreTrainedTokenizerFast(tokenizer_file=str(file), pad_token=PADDING)
+    """Load the tokenizer of a model folder as transformers uses it.
+
+    Raises:
+        InputError: if it has no token for padding; one that was added would be beyond the model's.
+    """
+    known = Tokenizer.from_file(str(file)).get_vocab()
+    padding = [token for token in known if token.lower() in _PADDING]
+    if not padding:
+        raise InputError(f"has no padding token, such as {', '.join(_PADDING)}", file=file)
+    # Where there are two, the tokenizer's own came first.
+    first = min(padding, key=lambda token: known[token])
+    return PreTrainedTokenizerFast(tokenizer_file=str(file), pad_token=first)
