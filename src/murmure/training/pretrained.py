@@ -31,7 +31,8 @@ def find_encoder(name: str) -> str:
         murmure.errors.ConfigurationError: base.encoder: expected a folder that `murmure encoder` \
 or transformers wrote, or a hub id, owner/name, but was given './nowhere'
     """
-    if Path(name).is_dir():
+    # An empty name would be the folder that one is in.
+    if name and Path(name).is_dir():
         return name
     local = name == default_configuration()["base"]["encoder"] or Path(name).parent.is_dir()
     if local or not _HUB_ID.fullmatch(name):
