@@ -286,6 +286,7 @@ def test_own_posts_of_a_new_domain_pay(
 ) -> None:
     posts = own_corpus([write_own(tmp_path / "mine.csv")], validation_share=0.3, seed=1)
     manifest = fine_tune(posts, world[2], tmp_path / "mine", start=world[1])
+    assert not (tmp_path / "mine.training").exists()
     compared = manifest["metrics"]["validation_compared"]["sentiment"]
     assert compared["macro_f1"] > compared["other"] + 0.2
     assert Predictor.from_pretrained(tmp_path / "mine").name == "mine"

@@ -19,7 +19,7 @@ from murmure.batch.files import locked
 from murmure.errors import ConfigurationError, RunError
 from murmure.training import loop
 from murmure.training.batches import Rows, deal
-from murmure.training.loop import CHECKPOINT, LOG, Schedule, fit, freeze, masked_loss
+from murmure.training.loop import CHECKPOINT, LOG, Schedule, clear, fit, freeze, masked_loss
 from tests.training.tiny import TEXTS, make_posts, make_tagger
 
 
@@ -56,6 +56,20 @@ def entries(folder: Path) -> list[dict[str, Any]]:
 def test_refuses_a_precision_that_is_not_known(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"base\.precision: expected one of auto.*'bf16'"):
         fit(make_tagger(), make_posts(), batches(), schedule(precision="bf16"), tmp_path)
+
+
+def test_what_was_left_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("alone", "shared"):
+        (tmp_path / name).mkdir()
+        for left in (CHECKPOINT, LOG):
+            (tmp_path / name / left).touch()
+    (tmp_path / "shared/broad.safetensors").touch()
+    for name in ("alone", "shared", "nowhere"):
+        clear(tmp_path / name)
+    assert [str(one.relative_to(tmp_path)) for one in sorted(tmp_path.rglob("*"))] == [
+        "shared",
+        "shared/broad.safetensors",
+    ]
 
 
 def test_learns_what_one_word_tells(tmp_path: Path) -> None:

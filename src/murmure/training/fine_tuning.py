@@ -23,7 +23,7 @@ from murmure.training.calibrating import fit_mixture, fit_scaling
 from murmure.training.corpora import Corpora
 from murmure.training.labels import MISSING
 from murmure.training.licences import licences_of
-from murmure.training.loop import fit
+from murmure.training.loop import clear, fit
 from murmure.training.packaging import Companion, load_tokenizer, write_folder
 from murmure.training.phases import schedule_of, validation_score
 from murmure.training.readback import read_back
@@ -132,6 +132,8 @@ def fine_tune(
         figures.save_calibration(output / figures.CALIBRATION, measured, probabilities)
     (output / "README.md").write_text(card.render(manifest), "utf-8")
     write_manifest(output, manifest)
+    # Hundreds of megabytes, which would keep the same command from reading another post.
+    clear(work)
     return manifest
 
 

@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -159,6 +159,15 @@ def fit(
         tagger.load_state_dict(state.kept)
     tagger.eval()
     return tagger
+
+
+def clear(folder: Path) -> None:
+    """Remove what `fit` left in a folder, and the folder where nothing else is in it."""
+    for name in (CHECKPOINT, LOG):
+        (folder / name).unlink(missing_ok=True)
+    # Phases of another training may stand there too.
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def freeze(tagger: Tagger, layers: int) -> None:
