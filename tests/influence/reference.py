@@ -24,14 +24,15 @@ def shingles(text: str) -> set[tuple[str, ...]]:
 
 
 def find_echoes(rows: Sequence[Row]) -> list[bool]:
-    """Whether each row repeats one that is earlier by time, then by place."""
+    """Whether each row repeats one that is earlier by time, then no repost, then by place."""
     sets = [shingles(row["text"]) for row in rows]
 
-    def age(place: int) -> tuple[bool, Any, int]:
-        time = rows[place]["created_at"]
-        return (time is None, time.timestamp() if time else 0, place)
-
     echoes = [bool((row["repost_of"] or "").strip()) for row in rows]
+
+    def age(place: int) -> tuple[bool, Any, bool, int]:
+        time = rows[place]["created_at"]
+        return (time is None, time.timestamp() if time else 0, echoes[place], place)
+
     order = sorted(range(len(rows)), key=age)
     for rank, place in enumerate(order):
         for earlier in order[:rank]:

@@ -180,6 +180,17 @@ def test_who_only_echoes_is_no_voice(tmp_path: Path) -> None:
     assert raw(counts, "influence") == 0  # ana was first and is neutral; bob's anger is an echo
 
 
+@pytest.mark.parametrize("time", [None, "2026-03-16"])
+def test_a_repost_listed_first_leaves_the_original_its_voice(
+    tmp_path: Path, time: str | None
+) -> None:
+    text = "Ma Brizelo fuit de partout, et personne ne répond"
+    repost = {"text": text, "author": "bob", "created_at": time, "repost_of": "p1"}
+    counts = counted(tmp_path, [repost, {"text": text, "author": "ana", "created_at": time}])
+    assert raw(counts, "echoes") == 1
+    assert raw(counts, "voices") == 1
+
+
 def test_echoes_are_found_across_languages_left_out_and_across_runs(tmp_path: Path) -> None:
     text = "la machine de mes rêves est enfin arrivée ce matin"
     first = write_run(tmp_path / "one", [{"text": text, "language": "other", "author": "ana"}])

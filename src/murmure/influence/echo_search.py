@@ -25,7 +25,8 @@ _LATEST = 2**63 - 1
 def find_echoes(connection: DuckDBPyConnection, runs: Sequence[Run]) -> NDArray[np.bool_]:
     """Whether each post of all runs copies an earlier one, by number.
 
-    Earlier is by time, then by place in the input; no time is last.
+    Earlier is by time, no time being last; then what is no repost, whose original it may be; then
+    by place in the input.
 
     Args:
         connection: knows the parts.
@@ -45,7 +46,7 @@ def find_echoes(connection: DuckDBPyConnection, runs: Sequence[Run]) -> NDArray[
         times[rows["number"]] = rows["time"]
         echoes[rows["number"]] = rows["repost"]
     ranks = np.empty(posts, dtype=np.int64)
-    ranks[np.argsort(times, kind="stable")] = np.arange(posts)
+    ranks[np.lexsort((echoes, times))] = np.arange(posts)
     del times
 
     def words(only: Numbers | None) -> Iterator[Words]:

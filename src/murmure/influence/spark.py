@@ -85,7 +85,8 @@ def count(
         languages: which languages' posts are counted.
         media: a table of channels; the shipped one where None.
         place: columns that tell the posts' order where times are equal, together unique. Where
-            none are given, the one with the smaller id is the earlier.
+            none are given, the one with the smaller id is the earlier. What is no repost is
+            earlier than a repost of the same time, whatever its place.
         search: whether the catalogue's names are looked for in the texts, because the posts were
             tagged with another catalogue, or none.
         model: name or folder of the model that tagged the posts: estimates correct its errors, and
@@ -130,7 +131,7 @@ def count(
     parts = buckets or int(str(frame.sparkSession.conf.get("spark.sql.shuffle.partitions")))
     posts = _posts(frame, tally, place=place or ("id",))
     ties = [name for name in posts.columns if name.startswith("tie_")]
-    words = read_words(posts.select("key", "bucket", "time", *ties, "text"))
+    words = read_words(posts.select("key", "bucket", "time", "repost", *ties, "text"))
     words = words.persist(StorageLevel.DISK_ONLY)
     try:
         flags = find_flags(words, parts=parts, unique=bool(place))
@@ -180,6 +181,7 @@ def _posts(frame: DataFrame, tally: Tally, *, place: Sequence[str]) -> DataFrame
     if tally.brands is None:
         columns.append(F.transform("mentions", short).alias("mentions"))
     time = F.coalesce(F.unix_micros("created_at"), F.lit(_NO_TIME)).alias("time")
+    repost = (F.trim(F.coalesce("repost_of", F.lit(""))) != "").cast("int").alias("repost")
     ties = [F.col(name).alias(f"tie_{number}") for number, name in enumerate(place)]
     if "text" not in tally.reads.names:
         columns.append(F.col("text"))
@@ -187,7 +189,7 @@ def _posts(frame: DataFrame, tally: Tally, *, place: Sequence[str]) -> DataFrame
     key = F.md5(F.to_json(F.struct("id", time, *ties, *columns)))
     # Who is one author for a local count is so, all the more, without any spaces.
     author = F.regexp_replace(F.coalesce("author", F.lit("")), r"[\s\p{Z}\p{Cc}]", "")
-    posts = frame.select(*columns, time, *ties, author.alias("speaker"), key.alias("key"))
+    posts = frame.select(*columns, time, repost, *ties, author.alias("speaker"), key.alias("key"))
     bucket = F.when(F.col("speaker") != "", F.xxhash64("speaker")).otherwise(F.xxhash64("key"))
     return posts.withColumn("bucket", bucket).drop("speaker")
 

@@ -35,8 +35,9 @@ def read_words(posts: DataFrame) -> DataFrame:
     """The posts of five words or more, with their words and smallest shingles.
 
     Args:
-        posts: the columns `key` (which row), `bucket` (whose), `time`, `tie_0` and so on (which is
-            earlier where times are equal) and `text`.
+        posts: the columns `key` (which row), `bucket` (whose), `time`, `repost` (whether it is
+            one), `tie_0` and so on (which is earlier where times and the former are equal) and
+            `text`.
 
     Returns:
         The same without `text`, with what `find_flags` needs.
@@ -64,7 +65,7 @@ def find_flags(words: DataFrame, *, parts: int, unique: bool) -> DataFrame:
     """
     from pyspark.sql import functions as F  # noqa: N812 - Spark's own name for it
 
-    order = ["time", *(name for name in words.columns if name.startswith("tie_")), "key"]
+    order = ["time", "repost", *(name for name in words.columns if name.startswith("tie_")), "key"]
     firsts = words.groupBy("digest").agg(
         F.min(F.struct(*order, "bucket")).alias("first"),
         F.first("needed").alias("needed"),
