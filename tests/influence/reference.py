@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from murmure.influence.authors import NOBODY
 from tests.runs import full_row
 
 Row = Mapping[str, Any]
@@ -100,7 +101,8 @@ def recount(
 def _facts(row: Row, *, echo: bool, catalog: bool, split: bool) -> list[dict[str, Any]]:
     fact = {name: row[name] for name in ("language", "sponsored", *_BY_LABEL)}
     fact |= {"echo": echo, "window": _window(row)}
-    fact["author"] = (row["author"] or "").strip() or None
+    author = (row["author"] or "").strip()
+    fact["author"] = None if author.lower() in NOBODY else author
     channel = (row["channel"] or "").strip() or "unknown"
     fact["channel"] = "all (channel)" if channel.lower() == "all" else channel
     if not catalog:

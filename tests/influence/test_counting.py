@@ -50,7 +50,7 @@ def _mentions() -> st.SearchStrategy[list[dict[str, Any]]]:
 POSTS = st.fixed_dictionaries(
     {
         "text": st.sampled_from(TEXTS),
-        "author": st.sampled_from(["ana", " ana ", "bob", "cleo", "", None]),
+        "author": st.sampled_from(["ana", " ana ", "bob", "cleo", "", " Anonyme", None]),
         "created_at": st.sampled_from(
             [None, "2025-12-31T23:30:00", "2026-03-16", "2026-03-18T02:00:00+09:00", "2026-03-23"]
         ),
@@ -145,6 +145,14 @@ def test_posts_without_authors_are_counted_apart_and_make_no_voice(tmp_path: Pat
     assert raw(counts, "unknown_authors") == 2
     assert raw(counts, "voices") == 0
     assert raw(counts, "influence") is None
+
+
+def test_who_is_called_deleted_or_anonymous_is_nobody(tmp_path: Path) -> None:
+    names = ["[deleted]", " Anonyme ", "anonymous", "NaN", "None", "null", "N/A", "[removed]"]
+    names += ["inconnu", "Unknown", "Utilisateur supprimé", "deleted user", "Client d'Amazon"]
+    counts = counted(tmp_path, [{"author": name} for name in [*names, *names, "Ana", "Nana"]])
+    assert raw(counts, "unknown_authors") == 2 * len(names)
+    assert raw(counts, "voices") == 2
 
 
 def test_one_author_is_one_voice_on_all_channels_and_in_all_windows(tmp_path: Path) -> None:

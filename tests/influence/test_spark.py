@@ -70,7 +70,9 @@ def random_posts(number: int, *, seed: int) -> list[dict[str, Any]]:
             {
                 "id": f"p{place:04d}",
                 "text": draw.choice(TEXTS) + draw.choice(["", "", f" {place % 7}"]),
-                "author": draw.choice(["ana", " ana ", "bob", "", None, f"u{draw.randrange(30)}"]),
+                "author": draw.choice(
+                    ["ana", " ana ", "bob", "", None, "[deleted]", f"u{draw.randrange(30)}"]
+                ),
                 "created_at": draw.choice(TIMES),
                 "channel": draw.choice(["x", "press", "elsewhere", " ", "ALL", None]),
                 "repost_of": draw.choice([None] * 6 + ["", "p0"]),

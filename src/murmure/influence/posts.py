@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - every name in this SQL is murmure's own
 """The posts of runs and what they name, as arrays: 5 million take some hundred megabytes.
 
 `entity` is each entity that a post names, and "all". The tags that count: sentiment, experience
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from murmure.influence.authors import somebody
 from murmure.influence.cells import Cells
 from murmure.influence.classes import CLASS_TAGS
 from murmure.influence.columns import Names, distinct_texts, label_codes, matrix
@@ -49,7 +51,7 @@ class Posts:
     Attributes:
         kept: whether it is in a language that is counted.
         win, language, channel: positions in `labels`, "all" being 0.
-        author: who wrote it, as a number; 0 where that is not known.
+        author: who wrote it, as a number; 0 where that is not known (see `authors`).
         echo: whether it copies another post.
         said: its labels, a position in `said.SAID`.
         cell: what the model says of it.
@@ -251,7 +253,7 @@ class _Reader:
 def _hash_authors(
     cursor: DuckDBPyConnection, authors: pa.Array
 ) -> tuple[NDArray[np.uint64], Flags]:
-    """A hash of each author's name, and whether there is one.
+    """A hash of each author's name, and whether it is a person's.
 
     People are told apart by a 64-bit hash of their names: of five million, two share one with a
     probability below one in a million.
@@ -260,7 +262,7 @@ def _hash_authors(
 
     cursor.register("authors", pa.table({"author": authors.cast(pa.string())}))
     found = cursor.execute(
-        "SELECT hash(name) AS hash, name <> '' AS known "
+        f"SELECT hash(name) AS hash, {somebody('name')} AS known "
         "FROM (SELECT trim(coalesce(author, '')) AS name FROM authors)"
     ).fetchnumpy()
     cursor.unregister("authors")

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from murmure.errors import InputError, UsageError
 from murmure.influence.alerts import add_alerts
+from murmure.influence.authors import NOBODY
 from murmure.influence.correcting import Entities, Known, know_errors
 from murmure.influence.counting import LANGUAGES, check_options, load_brands, make_table
 from murmure.influence.database import connect
@@ -189,7 +190,10 @@ def _posts(frame: DataFrame, tally: Tally, *, place: Sequence[str]) -> DataFrame
     key = F.md5(F.to_json(F.struct("id", time, *ties, *columns)))
     # Who is one author for a local count is so, all the more, without any spaces.
     author = F.regexp_replace(F.coalesce("author", F.lit("")), r"[\s\p{Z}\p{Cc}]", "")
-    posts = frame.select(*columns, time, repost, *ties, author.alias("speaker"), key.alias("key"))
+    # Who is nobody is in any task, lest one have them all.
+    nobody = F.lower(F.trim(F.coalesce("author", F.lit("")))).isin(*NOBODY)
+    author = F.when(nobody, "").otherwise(author).alias("speaker")
+    posts = frame.select(*columns, time, repost, *ties, author, key.alias("key"))
     bucket = F.when(F.col("speaker") != "", F.xxhash64("speaker")).otherwise(F.xxhash64("key"))
     return posts.withColumn("bucket", bucket).drop("speaker")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from murmure.errors import InputError
+from murmure.influence.authors import somebody
 from murmure.report.runs import parts
 from murmure.report.slices import ALL
 from murmure.report.words import Words
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 FEWEST = 5
 
 # Copies and reposts are posts here: whoever repeats himself fills the stream too.
-_QUERY = """
+_QUERY = f"""
 WITH posts AS (
     SELECT hash(trim(author)) AS author,
         list_distinct([m.entity FOR m IN mentions]) AS brands
     FROM read_parquet($parts, union_by_name = true, hive_partitioning = false)
-    WHERE language <> 'other' AND sponsored = 'no' AND trim(coalesce(author, '')) <> ''
+    WHERE language <> 'other' AND sponsored = 'no' AND {somebody()}
 ), named AS (
     SELECT unnest(brands) AS entity, author FROM posts
     UNION ALL SELECT $everyone, author FROM posts WHERE $unnamed OR len(brands) > 0
@@ -38,7 +39,7 @@ WITH posts AS (
 )
 SELECT entity, count(*), count(*) FILTER (2 * (so_far - posts) < whole), first(whole)
 FROM ranked GROUP BY entity
-"""
+"""  # noqa: S608 - only our own names are put in
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from murmure.errors import InputError
+from murmure.influence.authors import somebody
 from murmure.report import typical
 from murmure.report.deciding import Decider
 from murmure.report.runs import parts, time_of
@@ -39,7 +40,8 @@ _SEARCHED = 300
 # the score come from the id, so that equals fall the same way on every machine.
 _QUERY = """
 WITH posts AS (
-    SELECT id, text, nullif(trim(author), '') AS author, epoch_us(created_at) AS time,
+    SELECT id, text, CASE WHEN {somebody} THEN trim(author) END AS author,
+        epoch_us(created_at) AS time,
         coalesce(nullif(trim(channel), ''), 'unknown') AS channel,
         language, sponsored, disclosure,
         len(list_distinct([m.entity FOR m IN mentions])) AS brands, {who}
@@ -143,6 +145,7 @@ def choose(
     wanted = list(brands)
     whole = wanted == [ALL] or catalog is not None
     query = _QUERY.format(
+        somebody=somebody(),
         who=_POST if whole else _MENTION,
         shared=_SHARED,
         candidates=_CANDIDATES if catalog is None else _SEARCHED,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from murmure.batch.manifest import Manifest, read_manifest
 from murmure.errors import InputError
+from murmure.influence.authors import somebody
 from murmure.schema import TAGS
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def quality(folders: Sequence[Path], database: duckdb.DuckDBPyConnection) -> Qua
     counted = "language <> 'other'"
     query = f"""
         SELECT count(*), count(*) FILTER (NOT {counted}),
-            count(*) FILTER ({counted} AND trim(coalesce(author, '')) = ''),
+            count(*) FILTER ({counted} AND NOT {somebody()}),
             count(*) FILTER ({counted} AND created_at IS NULL),
             count(*) FILTER (truncated),
             epoch_us(min(created_at) FILTER ({counted})),
