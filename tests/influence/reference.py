@@ -19,8 +19,10 @@ _BY_LABEL = ("experience", "touchpoint", "sentiment")
 
 
 def shingles(text: str) -> set[tuple[str, ...]]:
-    """The normalised 5-word shingles of a text."""
+    """The normalised 5-word shingles of a text; four words are one."""
     words = _DROPPED.sub(" ", text.lower()).split()
+    if len(words) == 4:
+        return {tuple(words)}
     return {tuple(words[place : place + 5]) for place in range(len(words) - 4)}
 
 

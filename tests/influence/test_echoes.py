@@ -57,10 +57,17 @@ def test_the_earlier_of_two_copies_is_the_original_whatever_the_order_of_input()
     assert copies([text, text, text], [2, 0, 1]) == [True, False, True]
 
 
-@pytest.mark.parametrize("words", [1, 4])
+@pytest.mark.parametrize("words", [1, 3])
 def test_short_posts_are_never_echoes(words: int) -> None:
     text = " ".join("merci" for _ in range(words))
     assert copies([text, text]) == [False, False]
+
+
+def test_four_words_are_an_echo_only_word_for_word() -> None:
+    slogan = "boycott brizelo now boycottbrizelo"
+    assert copies([slogan] * 40, batch=7) == [False] + [True] * 39
+    others = [slogan, f"{slogan} please", "now boycott brizelo boycottbrizelo", "merci beaucoup !"]
+    assert copies(others) == [False] * 4
 
 
 def test_a_copy_of_a_copy_is_an_echo_even_where_it_no_longer_resembles_the_first() -> None:

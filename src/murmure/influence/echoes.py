@@ -2,8 +2,9 @@
 
 Two posts are copies where the Jaccard similarity of their sets of normalised 5-word shingles is
 0.8 or more (Broder, 1997). Normalised means: lower case, links, handles and whatever is neither
-letter nor digit dropped. Posts of fewer than five words are never compared ("merci !"), nor is
-what is written without spaces between words.
+letter nor digit dropped. A post of four words is a copy where it has the same four in the same
+order ("Boycott Brizelo now! #BoycottBrizelo"): they are its one shingle. Posts of fewer words are
+never compared ("merci !"), nor is what is written without spaces between words.
 
 The search is exact, not a sketch: where two sets are that similar, the few smallest members of the
 one (in any fixed order) and of the other have one in common, and the few and two more have three
@@ -150,9 +151,16 @@ def _shingle(posts: Numbers, hashes: Hashes) -> _Sets:
     """The sets of shingles of one batch of words, without the posts that have none."""
     span = SHINGLE_WORDS - 1
     whole = np.flatnonzero(posts[span:] == posts[: max(len(posts) - span, 0)])
+    first = _starts(posts)
+    one_short = first[_lengths(first, len(posts)) == span]
+    whole = np.sort(np.concatenate([whole, one_short]))
     tokens = np.zeros(len(whole), dtype=np.uint64)
-    for offset, multiplier in enumerate(_MULTIPLIERS):
+    for offset, multiplier in enumerate(_MULTIPLIERS[:span]):
         tokens += hashes[whole + offset] * multiplier
+    zero = np.uint64(0)
+    # The last word is missing where a post is one word short.
+    complete = np.append(posts, -1)[whole + span] == posts[whole]
+    tokens += np.where(complete, np.append(hashes, zero)[whole + span], zero) * _MULTIPLIERS[span]
     owner = posts[whole]
     starts = _starts(owner)
     long_posts = owner[starts]

@@ -82,8 +82,9 @@ METRICS = (
         name="echoes",
         unit="posts",
         formula=(
-            "reposts, and posts of five words or more whose normalised 5-word shingles have a "
-            "Jaccard similarity of 0.8 or more with those of an earlier post of the run"
+            "reposts; posts of five words or more whose normalised 5-word shingles have a Jaccard "
+            "similarity of 0.8 or more with those of an earlier post of the run; posts of four "
+            "words that an earlier one has word for word"
         ),
         rests_on="all posts of the slice",
         source="Broder (1997), On the resemblance and containment of documents",

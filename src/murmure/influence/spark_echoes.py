@@ -32,7 +32,7 @@ _READ = ("digest", "needed", "prefix", "words")
 
 
 def read_words(posts: DataFrame) -> DataFrame:
-    """The posts of five words or more, with their words and smallest shingles.
+    """The posts of four words or more, with their words and smallest shingles.
 
     Args:
         posts: the columns `key` (which row), `bucket` (whose), `time`, `repost` (whether it is
