@@ -53,7 +53,10 @@ METRICS = (
     Metric(
         name="posts",
         unit="posts",
-        formula="posts that name the entity, echoes among them; a post that names it twice is one",
+        formula=(
+            "posts that name the entity, echoes among them; a post that names it twice is one; "
+            "languages are taken as tagged, and their errors are in no interval"
+        ),
         rests_on="all posts of the slice",
         source=_HOUSE,
         raw="posts_{promotion}",
@@ -198,7 +201,7 @@ DERIVED = (
         formula=(
             "organic bad experiences of the window, or of it and the one before together, beyond "
             "what the 52 windows before make plausible: their posterior predictive chance is so "
-            "small that an entity without any change has an alert in 5 % of years; 3 bad "
+            "small that an entity without any change has an alert in at most 5 % of years; 3 bad "
             "experiences at least; not known with fewer than 8 windows before"
         ),
         rests_on="no posts but the earlier windows compared with, 52 at most",
