@@ -1,6 +1,6 @@
 """Tags, labels, records and columns: the one place that knows their names.
 
-The five tags of a post and what their labels mean are told in `data/README.md`.
+The five tags of a post and what their labels mean are told in `docs/labels.md`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from murmure.assets import models_folder
 from murmure.training import card
 
@@ -22,6 +24,43 @@ def test_the_card_gives_the_figures_of_the_manifest() -> None:
     for tag, scores in manifest["metrics"]["held_out"].items():
         row = next(line for line in written.splitlines() if line.startswith(f"| {tag} | "))
         assert f"{scores['macro_f1']:.3f}" in row
+
+
+@pytest.mark.parametrize("name", ["base", "fast"])
+def test_the_card_tells_what_is_taken_for_what(name: str) -> None:
+    manifest = json.loads((models_folder() / name / "manifest.json").read_text("utf-8"))
+    written = card.render(manifest)
+    for tag, scores in manifest["metrics"]["held_out"].items():
+        section = written.partition(f"\n### {tag.capitalize()}\n")[2].partition("\n#")[0]
+        lines = section.strip().splitlines()
+        assert (
+            lines[0] == "| true | " + " | ".join(f"said {one}" for one in scores["labels"]) + " |"
+        )
+        for line, label, counts in zip(
+            lines[2:], scores["labels"], scores["confusion"], strict=True
+        ):
+            assert line == f"| {label} | " + " | ".join(f"{count:,}" for count in counts) + " |"
+    assert "`docs/labels.md`" in written
+
+
+@pytest.mark.parametrize("name", ["base", "fast"])
+def test_what_an_older_manifest_lacks_has_no_section(name: str) -> None:
+    manifest = json.loads((models_folder() / name / "manifest.json").read_text("utf-8"))
+    whole = card.render(manifest)
+    for part in ("architecture", "training", "metrics"):
+        given = manifest.get(part, {})
+        for key in given:
+            less = {**manifest, part: {one: given[one] for one in given if one != key}}
+            assert len(card.render(less)) <= len(whole), key
+    for scores in manifest["metrics"]["held_out"].values():
+        scores.pop("confusion")
+    assert "## What it takes for what" not in card.render(manifest)
+    own = {"validation": manifest["metrics"]["validation"]}
+    assert "### Sentiment" in card.render({"name": "own", "kind": "encoder", "metrics": own})
+    bare = card.render({"name": "old", "kind": manifest["kind"], "metrics": {}})
+    assert "Not measured: no posts were held back." in bare
+    assert "## What it was trained on" not in bare
+    assert "## What it cannot do" in bare
 
 
 def encoder_manifest() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from murmure.training import card_figures
@@ -11,7 +11,7 @@ from murmure.training.tables import between, score, table
 _WHAT = (
     "One linear model a tag over hashed word and character n-grams, calibrated per tag and "
     "language. Five tags: language, sentiment, experience, touchpoint, sponsored; what the "
-    "labels mean is told in `data/README.md`."
+    "labels mean is told in `docs/labels.md`."
 )
 _LIMITS = {
     "linear": """\
@@ -51,7 +51,8 @@ def render(manifest: Mapping[str, Any]) -> str:
     """Write the card of a model in Markdown.
 
     Args:
-        manifest: of a linear model or an encoder; figures that it lacks have no section.
+        manifest: of a linear model or an encoder; what it lacks, as one written by an earlier
+            version may, has no section.
     """
     metrics, kind = manifest["metrics"], manifest["kind"]
     sections = [
@@ -61,27 +62,30 @@ def render(manifest: Mapping[str, Any]) -> str:
         _WHAT if kind == "linear" else _architecture(manifest),
         "## How right it is",
     ]
+    training = manifest.get("training", {})
     if "held_out" in metrics:
-        taught = manifest["training"].get("taught", {}).get("read_target", False)
-        folds = manifest["training"]["configuration"]["corpora"]["folds"]
-        sections += [_figures(metrics, taught=taught, folds=folds), _labels(metrics["held_out"])]
+        sections.append(_figures(metrics))
+        sections += _protocol(training)
     else:
         sections.append(_before_and_after(metrics))
+    measured = card_figures.told(metrics)
+    if measured:
+        sections.append(_labels(measured))
     sections += card_figures.sections(metrics)
-    if "language" in metrics:
+    if metrics.get("language"):
         sections += ["## Language", _language(metrics["language"])]
-    if "sponsored" in metrics:
+    if metrics.get("sponsored"):
         sections += ["## Sponsorship", _sponsored(metrics["sponsored"])]
+    if training.get("posts"):
+        sections += ["## What it was trained on", _training(training)]
     sections += [
-        "## What it was trained on",
-        _training(manifest["training"]),
         "## What it cannot do",
         _LIMITS[kind],
         "## Licence",
         "The weights are MIT. The corpora keep their own licences, which their sources often do "
         "not state; no text of theirs is in this folder.",
     ]
-    licences = manifest["training"].get("licences")
+    licences = training.get("licences")
     if licences:
         sections.append(
             table(
@@ -96,11 +100,11 @@ def render(manifest: Mapping[str, Any]) -> str:
 
 
 def _architecture(manifest: Mapping[str, Any]) -> str:
-    made = manifest["architecture"]
+    made = manifest.get("architecture", {})
     text = (
         "One encoder reads the post, and a head for each tag says what it found: language, "
         "sentiment, experience, touchpoint, sponsored; what the labels mean is told in "
-        "`data/README.md`."
+        "`docs/labels.md`."
     )
     companion = made.get("companion")
     if companion:
@@ -108,19 +112,24 @@ def _architecture(manifest: Mapping[str, Any]) -> str:
             f" Beside it the linear model `{companion['name']}` counts the words: the language "
             "tag is its own, and to the others it adds its logits."
         )
-    text += " Scores are calibrated per tag and language.\n\n"
-    rows = [
-        ["encoder", made["encoder"]],
-        ["from", made["source"]],
-        ["layers", f"{made['layers']}, of {made['hidden']:,} units"],
-        ["parameters", f"{made['parameters']:,}"],
-        ["vocabulary", f"{made['vocabulary']:,} pieces"],
-        ["reads at once", f"{made['longest']:,} tokens"],
-        ["weights", made["weights"]],
+    text += " Scores are calibrated per tag and language."
+    written = [
+        (["encoder"], "encoder", "{encoder}"),
+        (["source"], "from", "{source}"),
+        (["layers", "hidden"], "layers", "{layers}, of {hidden:,} units"),
+        (["parameters"], "parameters", "{parameters:,}"),
+        (["vocabulary"], "vocabulary", "{vocabulary:,} pieces"),
+        (["longest"], "reads at once", "{longest:,} tokens"),
+        (["weights"], "weights", "{weights}"),
+        (["windows"], "longer posts", "{windows}"),
     ]
-    if made.get("windows"):
-        rows.append(["longer posts", made["windows"]])
-    text += table(["part", "what it is"], rows)
+    rows = [
+        [part, what.format_map(made)]
+        for needed, part, what in written
+        if all(map(made.get, needed))
+    ]
+    if rows:
+        text += "\n\n" + table(["part", "what it is"], rows)
     mixture = (companion or {}).get("mixture")
     if mixture:
         text += (
@@ -133,36 +142,37 @@ def _architecture(manifest: Mapping[str, Any]) -> str:
     return text
 
 
-def _figures(metrics: Mapping[str, Any], *, taught: bool, folds: int) -> str:
-    rows = []
-    for tag, scores in metrics["held_out"].items():
-        drawn = metrics["held_out_source"][tag]
-        kept = metrics.get("validation", {}).get(tag, {})
-        rows.append(
-            [
-                tag,
-                f"{score(scores['macro_f1'])} ({between(scores['interval'])})",
-                f"{score(drawn['macro_f1'])} ({between(drawn['interval'])})",
-                score(drawn["calibration_error"]),
-                score(kept.get("macro_f1")),
-            ]
-        )
-    some = next(iter(metrics["held_out"].values()))
-    drawn = next(iter(metrics["held_out_source"].values()))
-    return (
-        table(
-            [
-                "tag",
-                f"macro-F1, {some['posts']:,} posts",
-                f"macro-F1, {drawn['posts']:,} drawn at random",
-                "calibration error",
-                "macro-F1 of the shipped weights on validation",
-            ],
-            rows,
-        )
-        + "\n\n"
-        + (_OF_A_STUDENT if taught else _OF_FOLDS.format(folds=folds))
-    )
+def _figures(metrics: Mapping[str, Any]) -> str:
+    measured, drawn = metrics["held_out"], metrics.get("held_out_source")
+    kept = metrics.get("validation")
+    columns = {f"macro-F1, {_most(measured):,} posts": [_bounded(one) for one in measured.values()]}
+    if drawn:
+        of_tag = [drawn.get(tag, {}) for tag in measured]
+        columns[f"macro-F1, {_most(drawn):,} drawn at random"] = [_bounded(one) for one in of_tag]
+        columns["calibration error"] = [score(one.get("calibration_error")) for one in of_tag]
+    if kept:
+        columns["macro-F1 of the shipped weights on validation"] = [
+            score(kept.get(tag, {}).get("macro_f1")) for tag in measured
+        ]
+    return table(["tag", *columns], zip(measured, *columns.values(), strict=True))
+
+
+def _most(measured: Mapping[str, Any]) -> int:
+    return max(int(scores["posts"]) for scores in measured.values())
+
+
+def _bounded(scores: Mapping[str, Any]) -> str:
+    if not scores:
+        return score(None)
+    return f"{score(scores['macro_f1'])} ({between(scores['interval'])})"
+
+
+def _protocol(training: Mapping[str, Any]) -> Iterator[str]:
+    folds = training.get("configuration", {}).get("corpora", {}).get("folds")
+    if training.get("taught", {}).get("read_target"):
+        yield _OF_A_STUDENT
+    elif folds:
+        yield _OF_FOLDS.format(folds=folds)
 
 
 def _before_and_after(metrics: Mapping[str, Any]) -> str:
@@ -254,7 +264,7 @@ def _training(training: Mapping[str, Any]) -> str:
             f"{', '.join(language['corpora'])}; mixed posts were made from a French and an English "
             "clause."
         )
-    left_out = training["left_out"]
+    left_out = training.get("left_out")
     if left_out:
         text += f"{' ' if language else chr(10) * 2}Left out for their licences: "
         text += f"{', '.join(left_out)}."

@@ -12,22 +12,51 @@ from murmure.training.tables import between, difference, score, table
 
 Metrics = Mapping[str, Any]
 
+_MEANT = "## Whether its scores mean what they say"
+
 
 def sections(metrics: Metrics) -> Iterator[str]:
     """Give headings and paragraphs, in the order of the card."""
-    for key, heading, write in (
-        ("protocol", "## How it was measured", _protocol),
-        ("external", "## On other corpora", _external),
-        ("compared", "## Beside other models", _compared),
-        ("languages", "## French and English", _languages),
-        ("origins", "## Where the posts come from", _origins),
-        ("reliability", "## Whether its scores mean what they say", _reliability),
-        ("abstention", "## When it abstains", _abstention),
-        ("export", "## What exporting changed", _export),
+    confusions = {tag: one for tag, one in told(metrics).items() if one.get("confusion")}
+    if confusions:
+        yield "## What it takes for what"
+        yield "Rows are the true labels, columns what the model says; figures are posts."
+    for tag, scores in confusions.items():
+        yield f"### {tag.capitalize()}"
+        yield _confusion(scores)
+    for needed, heading, write in (
+        (("protocol",), "## How it was measured", _protocol),
+        (("external",), "## On other corpora", _external),
+        (("compared",), "## Beside other models", _compared),
+        (("languages",), "## French and English", _languages),
+        (("origins", "held_out"), "## Where the posts come from", _origins),
+        (("reliability", "held_out_source"), _MEANT, _reliability),
+        (("abstention",), "## When it abstains", _abstention),
+        (("export",), "## What exporting changed", _export),
     ):
-        if metrics.get(key):
+        if all(metrics.get(key) for key in needed):
             yield heading
             yield write(metrics)
+
+
+def told(metrics: Metrics) -> Metrics:
+    """Give per tag the scores that the card tells first: out of fold, or else on validation posts.
+
+    Example:
+        >>> told({"validation": {"sentiment": {"posts": 40}}})
+        {'sentiment': {'posts': 40}}
+    """
+    found: Metrics = metrics.get("held_out") or metrics.get("validation") or {}
+    return found
+
+
+def _confusion(scores: Mapping[str, Any]) -> str:
+    labels = list(scores["labels"])
+    rows = [
+        [label, *[f"{count:,}" for count in counts]]
+        for label, counts in zip(labels, scores["confusion"], strict=True)
+    ]
+    return table(["true", *[f"said {label}" for label in labels]], rows)
 
 
 def _protocol(metrics: Metrics) -> str:
@@ -198,8 +227,8 @@ def _reliability(metrics: Metrics) -> str:
     ]
     header = ["tag", "posts", "calibration error", *[titles[name] for name in languages]]
     text = table([*header, "Brier score", "log loss"], rows) + (
-        "\n\nOut of fold, on the posts drawn at random within their source. Calibration error is "
-        "over 15 bins of equal mass; log loss is in nats."
+        "\n\nMeasured as at the top, on the posts drawn at random within their source. Calibration "
+        "error is over 15 bins of equal mass; log loss is in nats."
     )
     plot = metrics.get("reliability_plot")
     if plot:
@@ -221,8 +250,8 @@ def _abstention(metrics: Metrics) -> str:
     return (
         table(["tag", "threshold", "abstains", "right if not", "right if so"], rows)
         + "\n\nBelow its threshold a score is marked `abstained`: there the label is wrong more "
-        "often than right. Shares of the posts drawn at random within their source, out of fold; "
-        "the thresholds were chosen on the same posts."
+        "often than right. Shares of the posts drawn at random within their source, measured as at "
+        "the top; the thresholds were chosen on these posts too."
     )
 
 
