@@ -95,6 +95,12 @@ def test_the_manifest_tells_what_was_done(world: tuple[Path, Path, Any]) -> None
     assert all(tag["equal"] > 0.9 for tag in metrics["export"]["tags"].values())
     assert str(world[0]) not in json.dumps(manifest)
     assert manifest["training"]["posts"]["sentiment"]["further"] > 40
+    beside = manifest["training"]["companion"]
+    assert beside["name"] == "companion"
+    assert "language" in beside["language"]["corpora"]
+    licences = {one["corpus"] for one in manifest["training"]["licences"]}
+    assert licences == {*beside["language"]["corpora"]}.union(*beside["posts"].values())
+    assert "\nLanguage: " in (world[1] / "README.md").read_text("utf-8")
     told = "32 posts of the other corpora and was trained for 1 epoch over `further`, its weights"
     assert told in metrics["protocol"]["folds"]
 
@@ -293,6 +299,8 @@ def test_own_posts_of_a_new_domain_pay(
     training = json.loads((tmp_path / "mine/manifest.json").read_text("utf-8"))["training"]
     assert training["posts"]["sentiment"] == {"mine": int((~posts.validation).sum())}
     assert training["further"]["name"] == "base"
+    assert training["companion"]["name"] == "companion"
+    assert {"mine", "language"} <= {one["corpus"] for one in training["licences"]}
 
 
 def test_only_an_encoder_trains_further(

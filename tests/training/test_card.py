@@ -94,6 +94,22 @@ def test_an_encoders_card_says_what_it_is_and_by_which_licences() -> None:
     assert "## On other corpora" not in written
 
 
+def test_an_encoders_card_says_what_the_model_beside_it_was_trained_on() -> None:
+    manifest = encoder_manifest()
+    beside = {"posts": {"sentiment": {"posts_fr": 1234}}, "left_out": ["books"]}
+    beside["language"] = {"texts": 5678, "corpora": ["tongues", "posts_fr"]}
+    manifest["training"] = {
+        "posts": {"sentiment": {"posts_en": 99}},
+        "companion": {"name": "fast", **beside},
+    }
+    written = card.render(manifest).partition("## What it was trained on")[2]
+    own, _, companion = written.partition("The linear model `fast` beside it")
+    assert "| posts_en | 99 |" in own
+    assert "posts_fr" not in own
+    assert "| posts_fr | 1,234 |" in companion
+    assert "Language: 5,678 texts and pieces of texts from tongues, posts_fr;" in companion
+
+
 def test_each_figure_that_was_measured_has_its_section() -> None:
     manifest = encoder_manifest()
     one = {"posts": 40, "macro_f1": 0.8, "other": 0.7, "difference": 0.1, "interval": [-0.05, 0.2]}

@@ -62,14 +62,22 @@ def test_the_manifest_tells_what_was_measured(trained: Path) -> None:
     assert metrics["validation"]["sentiment"]["posts"] == 30
     assert metrics["held_out_source"]["sentiment"]["posts"] == (240 + 30) * 4 // 5
     assert manifest["training"]["posts"]["sentiment"]["annotated"] == 240
+    assert set(metrics["abstention"]) == set(TAGS)
+    told = manifest["training"]
+    licences = {one["corpus"]: one["licence"] for one in told["licences"]}
+    assert licences["written"] == "MIT"
+    assert set(licences) == {*told["language"]["corpora"]}.union(*told["posts"].values())
     assert str(trained.parent) not in json.dumps(manifest)  # no path of the machine it came from
 
 
 def test_the_card_is_filled_and_holds_no_text_of_a_corpus(trained: Path) -> None:
     card = (trained / "README.md").read_text("utf-8")
     assert card.startswith("# murmure model: small\n")
-    for heading in ("How right it is", "Language", "Sponsorship", "What it was trained on"):
+    headings = ("How right it is", "When it abstains", "Language", "Sponsorship")
+    for heading in (*headings, "What it was trained on"):
         assert f"\n## {heading}\n" in card
+    assert "](reliability.png)" in card
+    assert (trained / "reliability.png").read_bytes().startswith(b"\x89PNG")
     assert "nan" not in card
     for post in make_target():
         assert post["text"] not in card

@@ -17,6 +17,7 @@ from murmure.training.licences import (
     Cards,
     barred,
     licences_of,
+    licences_told,
     read_cards,
     refused,
 )
@@ -107,6 +108,12 @@ def test_a_model_card_gets_one_entry_a_corpus_sorted(tmp_path: Path) -> None:
         "name", "class", "licence", "source", "genre", "languages", "note",
     }  # fmt: skip
     assert found[1]["source"] == ["cardiffnlp/xlm-t@874214d"]
+    assert licences_told(["umsab_fr", "mine", "umsab_fr"])[1] == {
+        "corpus": "umsab_fr",
+        "licence": found[1]["licence"],
+        "source": "cardiffnlp/xlm-t@874214d",
+        "note": found[1]["note"],
+    }
 
 
 @pytest.mark.parametrize(

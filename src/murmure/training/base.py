@@ -23,9 +23,8 @@ from murmure.tagging.folder import ModelFolder, write_manifest
 from murmure.training import card, figures, plots
 from murmure.training.configured import configured_corpora, left_out, recorded_names, settings_told
 from murmure.training.encoder import Tagger
-from murmure.training.licences import licences_of
+from murmure.training.licences import licences_told
 from murmure.training.packaging import (
-    RELIABILITY,
     Companion,
     calibrate_mixture,
     describe,
@@ -110,8 +109,8 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     metrics["language"] = companion.manifest.get("metrics", {}).get("language")
     output.mkdir(parents=True, exist_ok=True)
     figures.save_calibration(output / figures.CALIBRATION, measured, calibrated.probabilities)
-    plots.reliability({output.name: metrics["reliability"]}, output / RELIABILITY)
-    metrics["reliability_plot"] = RELIABILITY
+    plots.reliability({output.name: metrics["reliability"]}, output / figures.RELIABILITY)
+    metrics["reliability_plot"] = figures.RELIABILITY
     manifest = write_folder(
         output,
         shipped,
@@ -125,7 +124,7 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
             "architecture": describe(
                 shipped, settings["about"], Companion.of(companion), calibrated.mixture
             ),
-            "training": _describe(material, configuration, companion.name),
+            "training": _describe(material, configuration, Companion.of(companion)),
             "metrics": metrics,
         },
     )
@@ -191,7 +190,7 @@ def _protocol(configuration: Mapping[str, Any], material: Material) -> dict[str,
 
 
 def _describe(
-    material: Material, configuration: Mapping[str, Any], companion: str
+    material: Material, configuration: Mapping[str, Any], companion: Companion
 ) -> dict[str, Any]:
     """Tell what was trained on: posts a corpus and tag, and their licences."""
     corpora, used = material.corpora, material.trainable & ~material.corpora.validation
@@ -204,19 +203,12 @@ def _describe(
     return {
         "posts": posts,
         "left_out": left_out(given),
-        "licences": [
-            {
-                "corpus": card["name"],
-                "licence": card["licence"],
-                "source": ", ".join(card["source"]),
-                "note": card["note"],
-            }
-            for card in licences_of(read, folders=given["folders"])
-        ],
+        "companion": companion.told,
+        "licences": licences_told(read | companion.corpora, folders=given["folders"]),
         "configuration": {
             "corpora": settings_told(given),
             # As little as where the encoder lay.
-            "base": {**configuration["base"], "encoder": "", "companion": companion},
+            "base": {**configuration["base"], "encoder": "", "companion": companion.name},
         },
     }
 

@@ -275,4 +275,10 @@ def _training(training: Mapping[str, Any]) -> str:
             f"{taught['posts']:,} further posts, labelled or not, count beside read labels. "
             "None of them, nor a copy, is measured on."
         )
+    companion = training.get("companion", {})
+    if companion.get("posts"):
+        text += (
+            f"\n\nThe linear model `{companion['name']}` beside it, which gives the language tag, "
+            f"was trained on:\n\n{_training(companion)}"
+        )
     return text

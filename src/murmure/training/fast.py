@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from murmure.schema import LABELS
 from murmure.tagging.folder import write_manifest
 from murmure.tagging.linear import TEXT_TAGS, UNITS, WEIGHTS
 from murmure.tagging.ngrams import NgramHasher, Unit
-from murmure.training import card, figures
+from murmure.training import card, figures, plots
 from murmure.training.configured import barred_posts, configured_corpora, left_out, settings_told
 from murmure.training.corpora import Corpora
 from murmure.training.crossfitting import calibrate, calibrate_across, fit_thresholds
 from murmure.training.language import LanguagePart, fit_language, make_sets
+from murmure.training.licences import licences_told
 from murmure.training.linear import (
     Floats,
     Linear,
@@ -117,10 +118,12 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
         InputError: if the corpora cannot be read.
         ConfigurationError: if a corpus that a setting names is not among them, or there is no
             such teacher.
+        UsageError: if matplotlib is not installed.
     """
     settings, given = configuration["fast"], configuration["corpora"]
     corpora = configured_corpora(given)
     # Before anything that takes long.
+    plots.require()
     teacher = find_teacher(configuration)
     _log.info("%d posts in %d corpora", len(corpora), len(np.unique(corpora.corpus)))
     hasher = NgramHasher(bits=settings["bits"])
@@ -188,7 +191,7 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     }
     write_manifest(output, manifest)
     manifest["metrics"] = _measure(
-        output, measured, found, None if _read_all(material) else probabilities
+        output, measured, found, None if _read_all(material) else probabilities, thresholds
     ) | {"language": figures.language(language, hasher, sets)}
     (output / "README.md").write_text(card.render(manifest), "utf-8")
     write_manifest(output, manifest)
@@ -201,7 +204,11 @@ def _read_all(material: Material) -> bool:
 
 
 def _measure(
-    output: Path, measured: Corpora, found: Mask, probabilities: Mapping[str, Floats] | None
+    output: Path,
+    measured: Corpora,
+    found: Mask,
+    probabilities: Mapping[str, Floats] | None,
+    thresholds: Mapping[str, float],
 ) -> dict[str, Any]:
     """Measure the saved model, and keep what the counts need to know of its errors.
 
@@ -212,6 +219,7 @@ def _measure(
         probabilities: of each, out of fold; None where a teacher read the labels of all posts that
             were trained on, and handed them down even to the models of the folds. What neither
             saw are the validation posts then, so that they alone tell.
+        thresholds: below which the model abstains, by tag.
     """
     if probabilities is None:
         found, measured = found[measured.validation], measured.take(measured.validation)
@@ -222,7 +230,12 @@ def _measure(
         metrics = figures.held_out(probabilities, measured, found)
         validation = figures.validation(output, measured)
     figures.save_calibration(output / figures.CALIBRATION, measured, probabilities)
-    return metrics | {"validation": validation}
+    plots.reliability({output.name: metrics["reliability"]}, output / figures.RELIABILITY)
+    return metrics | {
+        "abstention": figures.abstention(probabilities, measured, thresholds),
+        "reliability_plot": figures.RELIABILITY,
+        "validation": validation,
+    }
 
 
 def _gather(
@@ -274,7 +287,8 @@ def _learn(
 ) -> Lessons:
     taught = configuration["fast"]["taught"]
     rows = choose(corpora, folds, taught, seed=configuration["corpora"]["seed"])
-    return ask(teacher, [corpora.texts[row] for row in rows], work)
+    lessons = ask(teacher, [corpora.texts[row] for row in rows], work)
+    return replace(lessons, corpora=tuple(np.unique(corpora.corpus[rows]).tolist()))
 
 
 def _count(texts: Sequence[str], hasher: NgramHasher) -> Counted:
@@ -383,7 +397,7 @@ def _save_weights(  # noqa: PLR0917 - all that a file of weights holds
 def _describe(
     corpora: Corpora, material: Material, language: list[str], configuration: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Tell what was trained on: posts a corpus and tag."""
+    """Tell what was trained on: posts a corpus and tag, and their licences."""
     of_tag: dict[str, dict[str, int]] = {}
     for tag in TEXT_TAGS:
         used = (material.weights[tag] > 0) & material.trainable & ~material.corpora.validation
@@ -391,6 +405,7 @@ def _describe(
         of_tag[tag] = dict(zip(names.tolist(), counts.tolist(), strict=True))
     names = np.unique(corpora.corpus[corpora.labels["language"] >= 0]).tolist()
     lessons, settings = material.lessons, configuration["fast"]
+    read = {*names}.union(*of_tag.values(), lessons.corpora if lessons else ())
     taught = settings["taught"]
     return {
         "posts": of_tag,
@@ -401,6 +416,7 @@ def _describe(
         },
         "language": {"texts": len(language), "corpora": names},
         "left_out": left_out(configuration["corpora"]),
+        "licences": licences_told(read, folders=configuration["corpora"]["folders"]),
         "configuration": {
             "corpora": settings_told(configuration["corpora"]),
             "fast": {**settings, "taught": {**taught, "teacher": Path(taught["teacher"]).name}},

@@ -28,6 +28,8 @@ Mask = NDArray[np.bool_]
 
 #: The file of a model folder that holds what the counts rest on.
 CALIBRATION = "calibration.parquet"
+#: The file that shows whether its scores mean what they say.
+RELIABILITY = "reliability.png"
 
 _LEAST_SPONSORED = 20
 _MIXED = LABELS["language"].index("mixed")

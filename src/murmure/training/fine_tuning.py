@@ -22,7 +22,7 @@ from murmure.training.batches import Posts, deal, label_weights, repeat
 from murmure.training.calibrating import fit_mixture, fit_scaling
 from murmure.training.corpora import Corpora
 from murmure.training.labels import MISSING
-from murmure.training.licences import licences_of
+from murmure.training.licences import licences_told
 from murmure.training.loop import clear, fit
 from murmure.training.packaging import Companion, load_tokenizer, write_folder
 from murmure.training.phases import schedule_of, validation_score
@@ -104,7 +104,7 @@ def fine_tune(
     companion = Companion.of(folder)
     description = {
         "architecture": dict(folder.manifest.get("architecture", {})),
-        "training": _describe(posts, folder, configuration),
+        "training": _describe(posts, folder, configuration) | {"companion": companion.told},
     }
     metrics: dict[str, Any] = {}
     manifest = write_folder(
@@ -217,17 +217,11 @@ def _describe(
         names, counts = np.unique(posts.corpus[rows], return_counts=True)
         of_tag[tag] = dict(zip(names.tolist(), counts.tolist(), strict=True))
     former = folder.manifest.get("training", {})
-    cards = licences_of({name for counts in of_tag.values() for name in counts})
+    names = {name for counts in of_tag.values() for name in counts}
     return {
         "posts": of_tag,
         "left_out": [],
         "further": {"name": folder.name, "fingerprint": folder.fingerprint},
-        "licences": [
-            *former.get("licences", []),
-            *(
-                {"corpus": one["name"], "licence": one["licence"], "source": "", "note": ""}
-                for one in cards
-            ),
-        ],
+        "licences": [*former.get("licences", []), *licences_told(names)],
         "configuration": {"own": configuration["base"]["own"]},
     }

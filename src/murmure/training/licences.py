@@ -200,7 +200,7 @@ def barred(
 def licences_of(
     names: Iterable[str], *, folders: Iterable[str | Path] = ()
 ) -> list[dict[str, Any]]:
-    """Give what a model's card says of the corpora it was trained on.
+    """Give all that is known of some corpora.
 
     Args:
         names: of corpora.
@@ -222,3 +222,30 @@ def licences_of(
         values |= {key: list(values[key]) for key in ("source", "languages")}
         described.append({"name": values.pop("name"), "class": kind, **values})
     return described
+
+
+def licences_told(
+    names: Iterable[str], *, folders: Iterable[str | Path] = ()
+) -> list[dict[str, str]]:
+    """Give what a model's manifest tells of the corpora that it was trained on.
+
+    Args:
+        names: of corpora.
+        folders: that they were read from.
+
+    Returns:
+        For each, sorted by name: `corpus`, `licence`, `source` and `note`.
+
+    Example:
+        >>> licences_told(["mine"])
+        [{'corpus': 'mine', 'licence': 'none stated', 'source': '', 'note': 'no card'}]
+    """
+    return [
+        {
+            "corpus": one["name"],
+            "licence": one["licence"],
+            "source": ", ".join(one["source"]),
+            "note": one["note"],
+        }
+        for one in licences_of(names, folders=folders)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,6 @@ _ALONE = 200
 COMPANION = "companion.safetensors"
 # What tokenizers call their padding, in small letters.
 _PADDING = ("<pad>", "[pad]", "<|pad|>")
-RELIABILITY = "reliability.png"
 
 
 @dataclass(frozen=True)
@@ -131,12 +130,14 @@ class Companion:
         file: its weights.
         settings: as its own manifest holds them.
         calibration: as its own manifest holds it.
+        training: what it was trained on, as its own manifest tells; empty where that is not told.
     """
 
     name: str
     file: Path
     settings: Mapping[str, Any]
     calibration: Mapping[str, Any]
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: ModelFolder) -> Companion:
@@ -145,15 +146,34 @@ class Companion:
         Raises:
             ModelError: if the folder holds neither.
         """
+        training = folder.manifest.get("training", {})
         if folder.manifest["kind"] == "linear":
             file = folder.path / WEIGHTS
-            return cls(folder.name, file, folder.settings, folder.calibration)
+            return cls(folder.name, file, folder.settings, folder.calibration, training)
         given = folder.settings.get("companion")
         if given is None:
             raise ModelError("has no linear model beside it; train base", file=folder.path)
         return cls(
-            given["name"], folder.path / given["file"], given["settings"], given["calibration"]
+            given["name"],
+            folder.path / given["file"],
+            given["settings"],
+            given["calibration"],
+            training.get("companion", {}),
         )
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the manifest of the model beside it holds as `training.companion`."""
+        known = ("posts", "taught", "language", "left_out")
+        told = {key: self.training[key] for key in known if key in self.training}
+        return {"name": self.name, **told} if told else {}
+
+    @property
+    def corpora(self) -> set[str]:
+        """The names of the corpora that it was trained on."""
+        spoken = self.training.get("language", {}).get("corpora", ())
+        licensed = (one["corpus"] for one in self.training.get("licences", ()))
+        return {*spoken, *licensed}.union(*self.training.get("posts", {}).values())
 
 
 def write_folder(

@@ -45,12 +45,14 @@ class Lessons:
         read_target: whether the teacher read labels of the target corpus.
         texts: n posts.
         probabilities: per tag but language an array (n, labels).
+        corpora: that the posts are of, where that is known.
     """
 
     teacher: str
     read_target: bool
     texts: list[str]
     probabilities: Mapping[str, Floats]
+    corpora: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of posts."""
