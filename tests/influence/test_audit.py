@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from murmure.errors import InputError, RunError, UsageError
+from murmure.influence import count
 from murmure.influence.audit import AUDIT_FILE, apply_labels, draw_sample, drawn_keys, load_audit
 from murmure.influence.runs import open_runs
 from murmure.influence.sheets import read_sheet, write_sheet
+from murmure.tagging.folder import ModelFolder
 from tests.runs import write_run
 
 ROWS = [
@@ -217,6 +219,19 @@ def test_audits_of_several_runs_are_numbered_through(tmp_path: Path) -> None:
     first, second = audit["number"].to_pylist()
     assert 0 <= first < 60 <= second < 120
     assert load_audit(open_runs([write_run(tmp_path / "three", ROWS)])) is None
+
+
+@pytest.mark.parametrize(("size", "told"), [(20, {"unused_labels": 20}), (60, {"audited": 60})])
+def test_counts_are_audited_only_where_labels_changed_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int, told: dict[str, int]
+) -> None:
+    run = write_run(tmp_path / "run", ROWS, fingerprint=ModelFolder.open("fast").fingerprint)
+    labels = {"sentiment": "negative", "experience": "own", "touchpoint": "product"}
+    labels |= {"sponsored": "no"}
+    apply_labels(run, {unit.key: labels for unit in draw_sample(run, size=size).units})
+    found = json.loads(count(run, by=()).schema.metadata[b"murmure"])
+    assert {key: found[key] for key in ("audited", "unused_labels") if key in found} == told
+    assert ("nothing changed; draw more" in caplog.text) == ("unused_labels" in told)
 
 
 def test_wrong_wishes_are_refused(tmp_path: Path) -> None:

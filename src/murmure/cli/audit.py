@@ -106,7 +106,7 @@ def apply(
 ) -> None:
     """Read a person's labels, keep them in the run's folder, tell how right the tagger is.
 
-    `murmure count` uses them from then on, and says that its counts were audited.
+    `murmure count` uses them from then on, and says how many audited its counts, or that none did.
     """
     from murmure.errors import UsageError
     from murmure.influence.accuracy import measure

@@ -99,12 +99,14 @@ class Audit:
     Attributes:
         rows: the slices.
         estimate, low, high: of shape (slices, numbers).
+        used: the labelled posts that they rest on.
     """
 
     rows: Numbers
     estimate: Table
     low: Table
     high: Table
+    used: frozenset[int]
 
 
 def audit_numbers(
@@ -139,6 +141,7 @@ def audit_numbers(
     chosen = np.flatnonzero(here)
     wanted = members(numbers)
     found: dict[int, tuple[Table, Table, Table]] = {}
+    used: set[int] = set()
     for win, place in _cuts(labels, layout, chosen):
         own = layout.row(labels.language[chosen], win, place)
         whole = layout.row(np.zeros_like(win), win, place)
@@ -152,6 +155,7 @@ def audit_numbers(
                     [said[int(o)][c] for o, c in zip(own[at], labels.kind[chosen[at]], strict=True)]
                 )
                 some = chosen[at]
+                used.update(some.tolist())
                 after = from_sample(
                     values[row],
                     round(float(n[row])),
@@ -169,7 +173,7 @@ def audit_numbers(
         np.array([found[int(row)][part] for row in rows_]) if len(rows_) else empty
         for part in range(3)
     ]
-    return Audit(rows_, parts[0], parts[1], parts[2])
+    return Audit(rows_, parts[0], parts[1], parts[2], frozenset(used))
 
 
 def _cuts(labels: Labels, layout: Layout, chosen: Numbers) -> list[tuple[Numbers, Numbers]]:

@@ -119,6 +119,11 @@ class Entities:
             z = float(ndtri((1 + level) / 2))
             self._estimator = Estimator(Corrector(cells), z, level, labels)
 
+    @property
+    def labels_used(self) -> int:
+        """How many labels of the audit changed a number of what was counted so far."""
+        return 0 if self._estimator is None else len(self._estimator.used)
+
     def together(self) -> Iterator[range]:
         """Entities whose slices are worked out at once: "all" by itself, then a few thousand."""
         yield range(1)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from murmure.errors import InputError, RunError, UsageError
 from murmure.influence.alerts import add_alerts
 from murmure.influence.audit import load_audit
+from murmure.influence.audited import FEWEST
 from murmure.influence.auditing import gather_labels
 from murmure.influence.cells import Cells
 from murmure.influence.correcting import Entities, know_errors
@@ -139,8 +140,16 @@ def count(
         "languages": sorted(languages),
         "model": opened[0].fingerprint,
     }
-    if labels is not None:
-        told["audited"] = len(labels)
+    if entities.labels_used:
+        told["audited"] = entities.labels_used
+    elif labels is not None:
+        told["unused_labels"] = len(labels)
+        _LOG.warning(
+            "%s labels by hand, but no entity has %s: nothing changed; draw more with "
+            "murmure audit sample",
+            f"{len(labels):,}",
+            FEWEST,
+        )
     if known.note:
         told["no_estimates"] = known.note
     if known.sample is not None:

@@ -57,6 +57,7 @@ class Estimator:
         labels: of an audit; None where there was none.
         roots: by question, prevalences of all entities together, of shape (languages and neither,
             answers); empty until the first entity, "all", was estimated.
+        used: the labels of the audit that changed a number of the entities estimated so far.
     """
 
     corrector: Corrector
@@ -64,6 +65,7 @@ class Estimator:
     level: float = 0.95
     labels: Labels | None = None
     roots: dict[str, Table] = field(default_factory=dict)
+    used: set[int] = field(default_factory=set)
 
     def estimate(self, people: People, *, rivals: Table | None = None) -> dict[Key, Estimated]:
         """All numbers of entities that rest on labels.
@@ -200,6 +202,7 @@ class Estimator:
             level=self.level,
             originals=numbers is OF_ORIGINALS,
         )
+        self.used.update(audit.used)
         for place, number in enumerate(numbers):
             estimated = found[number.key]
             estimated.estimate[audit.rows] = audit.estimate[:, place]

@@ -385,6 +385,8 @@ class View:
         audited = told.get("audited")
         if audited:
             found.append((False, words("quality.audited", n=words.number(audited))))
+        elif unused := told.get("unused_labels"):
+            found.append((True, words("quality.too_few_labels", n=words.number(unused))))
         elif self.slices.corrected:
             found.append((False, words("quality.not_audited")))
         return found
