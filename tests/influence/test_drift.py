@@ -76,6 +76,25 @@ def test_few_calibration_posts_tell_nothing(tmp_path: Path, calibration: Sample)
     assert find_drift(open_runs([run]), calibration.take(np.arange(20))) == []
 
 
+def test_one_strange_night_shows_among_many(tmp_path: Path, calibration: Sample) -> None:
+    nights = [
+        run_of(tmp_path / f"night-{n}", make_sample(np.random.default_rng(n), 900, sure=4, bad=0.3))
+        for n in range(5, 11)
+    ]
+    strange = make_sample(np.random.default_rng(3), 300, sure=1.0, bad=0.3)
+    nights.append(run_of(tmp_path / "strange", strange))
+    drifted = [d for d in find_drift(open_runs(nights), calibration) if d.drifted]
+    assert {drift.run for drift in drifted} == {str(tmp_path / "strange")}
+    assert f"of 300 posts of {tmp_path / 'strange'})" in (tell_drift(drifted) or "")
+
+
+def test_after_an_audit_none_is_due_and_a_long_list_is_cut() -> None:
+    drift = Drift(tag="touchpoint", language="en", posts=5000, distance=0.31, limit=0.15)
+    told = tell_drift([drift] * 11, audited=True) or ""
+    assert "an audit is due" not in told
+    assert "3 more" in told
+
+
 def test_what_drifted_is_named() -> None:
     drift = Drift(tag="touchpoint", language="en", posts=5000, distance=0.31, limit=0.15)
     assert "touchpoint in en (31% of 5,000 posts)" in (tell_drift([drift]) or "")

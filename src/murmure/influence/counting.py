@@ -155,7 +155,7 @@ def count(
     if known.sample is not None:
         drifts = find_drift(opened, known.sample)
         told["drifts"] = [asdict(drift) for drift in drifts if drift.drifted]
-        warning = tell_drift(drifts)
+        warning = tell_drift(drifts, audited="audited" in told)
         if warning:
             told["drift"] = warning
             _LOG.warning("%s", warning)

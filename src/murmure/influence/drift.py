@@ -12,7 +12,8 @@ have other scores (total variation). So a change of prevalence alone is no drift
 How much the mixture leaves where nothing drifted, since both samples are finite, is found by
 drawing both anew from it (parametric bootstrap); a run drifts where it leaves more than that and
 more than `LEAST`. One origin of the fast model's calibration posts held against the others leaves
-0.05 to 0.67, a random half against the other less than 0.07. A shift that keeps all scores' spreads
+0.05 to 0.67, a random half against the other less than 0.07. Of several runs each is looked at by
+itself too: one strange night does not show among many. A shift that keeps all scores' spreads
 and yet changes what they mean cannot be seen from scores: only an audit shows it.
 """
 
@@ -49,6 +50,7 @@ _ROUNDS = 100
 _REDRAWN = 100
 _CHUNK = 1_000_000
 _SMOOTH = 0.5
+_TOLD = 8  # drifts in one line
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -64,6 +66,7 @@ class Drift:
         posts: of the run.
         distance: the share of posts that no mixture of the calibration's labels explains.
         limit: above which this is drift.
+        run: the folder of the run that was looked at by itself; empty for all runs together.
     """
 
     tag: str
@@ -71,6 +74,7 @@ class Drift:
     posts: int
     distance: float
     limit: float
+    run: str = ""
 
     @property
     def drifted(self) -> bool:
@@ -78,8 +82,12 @@ class Drift:
         return self.distance > self.limit
 
 
-def tell_drift(drifts: Sequence[Drift]) -> str | None:
+def tell_drift(drifts: Sequence[Drift], *, audited: bool = False) -> str | None:
     """One line for a person on what drifted; None where nothing did.
+
+    Args:
+        drifts: as `find_drift` gives them.
+        audited: whether labels by hand already changed the counts.
 
     Example:
         >>> calm = Drift(tag="sentiment", language="fr", posts=900, distance=0.04, limit=0.15)
@@ -87,16 +95,19 @@ def tell_drift(drifts: Sequence[Drift]) -> str | None:
         True
     """
     told = [
-        f"{drift.tag} in {drift.language} ({drift.distance:.0%} of {drift.posts:,} posts)"
+        f"{drift.tag} in {drift.language} ({drift.distance:.0%} of {drift.posts:,} posts"
+        f"{drift.run and ' of ' + drift.run})"
         for drift in drifts
         if drift.drifted
     ]
     if not told:
         return None
+    if len(told) > _TOLD:
+        told[_TOLD:] = [f"{len(told) - _TOLD:,} more"]
+    due = "only what was audited is sure" if audited else "an audit is due (murmure audit sample)"
     return (
         f"the scores of {', '.join(told)} are not those of the posts that the model was "
-        "calibrated on, whatever the mix of labels: counts may be off; an audit is due "
-        "(murmure audit sample)"
+        f"calibrated on, whatever the mix of labels: counts may be off; {due}"
     )
 
 
@@ -109,10 +120,23 @@ def find_drift(runs: Sequence[Run], sample: Sample, *, seed: int = 0) -> list[Dr
         seed: of the redrawing.
 
     Returns:
-        One for each tag and language with enough posts on both sides, drifted or not.
+        One for each tag and language with enough posts on both sides, drifted or not, of all runs
+        together; then of each of several runs what drifted there.
     """
     with connect(runs) as connection:
-        found = _histograms(connection, runs)
+        each = [_histograms(connection, [run]) for run in runs]
+    found = {key: np.sum([one[key] for one in each], axis=0) for key in each[0]}
+    drifts = _find(found, sample, seed)
+    if len(runs) > 1:
+        for run, one in zip(runs, each, strict=True):
+            alone = _find(one, sample, seed, run=str(run.folder))
+            drifts += [drift for drift in alone if drift.drifted]
+    return drifts
+
+
+def _find(
+    found: Mapping[tuple[str, str], Integers], sample: Sample, seed: int, *, run: str = ""
+) -> list[Drift]:
     generator = np.random.default_rng(seed)
     drifts = []
     for number, language in enumerate(LANGUAGES):
@@ -133,7 +157,8 @@ def find_drift(runs: Sequence[Run], sample: Sample, *, seed: int = 0) -> list[Dr
                     language=language,
                     posts=int(posts.sum()),
                     distance=distance,
-                    limit=max(limit, LEAST),
+                    limit=limit,
+                    run=run,
                 )
             )
     return drifts
@@ -197,6 +222,8 @@ def _compare(
     shares = _fit(spreads, here / here.sum())
     expected = shares @ spreads
     distance = _distance(expected, here)
+    if distance <= LEAST:  # no drift, however little chance leaves: nothing need be redrawn
+        return distance, LEAST
     posts = int(here.sum())
     left = []
     for _ in range(_REDRAWN):
@@ -204,7 +231,7 @@ def _compare(
         drawn = generator.multinomial(posts, expected)
         others = _spreads(again)
         left.append(_distance(_fit(others, drawn / posts) @ others, drawn))
-    return distance, float(np.mean(left) + 4 * np.std(left))
+    return distance, max(float(np.mean(left) + 4 * np.std(left)), LEAST)
 
 
 def _spreads(counts: Integers) -> Floats:

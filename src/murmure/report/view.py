@@ -370,7 +370,8 @@ class View:
         found: list[tuple[bool, str]] = []
         drifts = [
             words(
-                "quality.drift_of",
+                "quality.drift_of_run" if drift.get("run") else "quality.drift_of",
+                run=drift.get("run", ""),
                 tag=words.name("tag", drift["tag"]),
                 language=words.name("language", drift["language"]),
                 percent=words.percent(drift["distance"]),
@@ -379,7 +380,8 @@ class View:
             for drift in told.get("drifts", ())
         ]
         if drifts:
-            found.append((True, words("quality.drift", drifts=words.join(drifts))))
+            key = "quality.drift_audited" if told.get("audited") else "quality.drift"
+            found.append((True, words(key, drifts=words.join(drifts))))
         if "drifts" in told and not found:
             found.append((False, words("quality.no_drift")))
         audited = told.get("audited")
