@@ -65,7 +65,7 @@ def test_the_manifest_tells_what_was_measured(trained: Path) -> None:
     assert set(metrics["abstention"]) == set(TAGS)
     told = manifest["training"]
     licences = {one["corpus"]: one["licence"] for one in told["licences"]}
-    assert licences["written"] == "MIT"
+    assert licences["annotated"] == "as the text's origin"
     assert set(licences) == {*told["language"]["corpora"]}.union(*told["posts"].values())
     assert str(trained.parent) not in json.dumps(manifest)  # no path of the machine it came from
 
