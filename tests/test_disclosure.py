@@ -50,6 +50,50 @@ DISCLOSED = [
     ("Fière d’être ambassadrice de Brizelo", "ambassador"),
     ("proud Torvella ambassador here", "ambassador"),
     ("#TorvellaAmbassador", "ambassador"),
+    ("Publicité : la Brizelo Nuo arrive", "advert"),
+    ("Publicité - la Brizelo Nuo arrive", "advert"),
+    ("Publicité – la Brizelo Nuo arrive", "advert"),
+    ("PUBLICITÉ | la Brizelo Nuo arrive", "advert"),
+    ("La Brizelo Nuo arrive (publicité)", "advert"),
+    ("Mon rituel du soir\nPlacement de produit", "advert"),
+    ("Placement de produit : la Brizelo Nuo", "advert"),
+    ("Ma cuisine (placement de produit)", "advert"),
+    ("Ma cuisine, placement de produit.", "advert"),
+    ("Ceci est un placement de produit", "advert"),
+    ("Cette vidéo contient un placement de produit", "advert"),
+    ("Ce matin, placement de produit pour Brizelo avec Anna", "advert"),
+    ("Sponsored", "advert"),
+    ("Sponsored: the Torvella Uno", "advert"),
+    ("AD | the Torvella Uno", "advert"),
+    ("AD - the Torvella Uno", "advert"),
+    ("Ad — the Torvella Uno", "advert"),
+    ("Ad: the Torvella Uno", "advert"),
+    ("Paid ad", "advert"),
+    ("Love my kitchen (paid ad)", "advert"),
+    ("[AD] the Torvella Uno", "advert"),
+    ("This is an ad", "advert"),
+    ("This post is a paid ad for Torvella", "advert"),
+    ("Not my usual cup. This is an ad.", "advert"),
+    ("En partenariat avec Brizelo", "partnership"),
+    ("🎁 En partenariat avec Brizelo, on vous gâte", "partnership"),
+    ("ma tasse préférée #collaboration", "partnership"),
+    ("Gifted item, thoughts my own", "gift"),
+    ("Gifted: the Torvella Uno", "gift"),
+    ("Produit reçu gratuitement", "gift"),
+    ("Des articles reçus gracieusement, avis sincère", "gift"),
+    ("Merci @torvella pour votre envoi, hâte d'essayer", "gift"),
+    ("Brizelo m'a gentiment envoyé ce mixeur", "gift"),
+    ("Mes amis de Brizelo m’ont gentiment envoyé ce mixeur", "gift"),
+    ("Torvella gave me this blender to test", "gift"),
+    ("My friends at Torvella sent me this blender to review", "gift"),
+    ("La machine : https://amzn.eu/d/3xYz", "affiliate"),
+    ("It costs you no more, but I earn a commission", "affiliate"),
+    ("It doesn't cost you more, but I earn a commission", "affiliate"),
+    ("Vous ne payez pas plus, et je touche une commission", "affiliate"),
+    ("use code clara15 today", "code"),
+    ("Utilise le code clara15", "code"),
+    ("This isn't the first video sponsored by Torvella", "advert"),
+    ("Don't forget: this video is sponsored by Torvella", "advert"),
 ]
 
 NOT_DISCLOSED = [
@@ -135,6 +179,11 @@ def test_finds_what_discloses_and_its_kind(text: str, kind: str) -> None:
 @pytest.mark.parametrize("text", NOT_DISCLOSED)
 def test_leaves_denials_contacts_institutions_and_lookalikes(text: str) -> None:
     assert find(text) == []
+
+
+@pytest.mark.parametrize("sign", [" :", ":", " |", " -", " –", " —"])
+def test_the_sign_after_a_heading_is_no_part_of_it(sign: str) -> None:
+    assert [d.surface for d in find(f"Sponsored{sign} the Torvella Uno")] == ["Sponsored"]
 
 
 def test_a_denial_covers_its_own_sentence_only() -> None:

@@ -51,7 +51,7 @@ _LONG = 4000  # texts of more characters are searched as they are, others word b
 _REACH = 16
 _SPACE_BEFORE = re.compile(r"\s")
 _BEFORE = re.compile(r"\A[^\w#＃@\[(]+")
-_AFTER = re.compile(r"[\s:=«»\"“”'’,|→➜👉-]+\Z")
+_AFTER = re.compile(r"[\s:=«»\"“”'’,|→➜👉–—-]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,9 @@ class _Rules:
         tokens = tokens[base : max(last for _, _, last in spans) + _REACH]
         # What a text adds to the vocabulary is forgotten, or a long run would fill the memory.
         with self._vocab.memory_zone():
-            doc = Doc(self._vocab, words=[token.text for token in tokens])
+            ends = [*(token.start for token in tokens[1:]), tokens[-1].end]
+            spaces = [token.end < end for token, end in zip(tokens, ends, strict=True)]
+            doc = Doc(self._vocab, words=[token.text for token in tokens], spaces=spaces)
             for token, read in zip(doc, tokens, strict=True):
                 token.norm_ = read.norm
             matches = [

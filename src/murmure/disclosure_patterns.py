@@ -25,21 +25,25 @@ _ENDS = ("\n", ".", "!", "?", "…")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _Pattern = list[dict[str, Any]]
 _QUOTES = ('"', "“", "”", "„", "«", "»", "'", "‘", "’", "`")
-# A code has two capitals or a capital and a digit; some abbreviations look like that.
+# A code has two capitals, a capital and a digit, or small letters before its digits; some
+# abbreviations and names of techniques look like that.
 _CODE = (
     r"^(?!(?:HTML?|CSS|PHP|JSON|XML|SQL|JAVA|PYTHON|API|NAF|APE|SIRET|PIN|PUK|RIO|IBAN|IMEI|WIFI|SMS|PDF"
     r"|QR|URL|ISBN|EAN|USA|UK|THE|AND|FOR|PROMO|ICI|POUR|SUR|AVEC|DE|DU|LA|LE|LES|BELOW|HERE)$)"
     r"(?=.*[A-ZÀ-Ý].*[A-ZÀ-Ý0-9])[A-ZÀ-Ýa-zà-ÿ][\w-]{2,}$"
+    r"|^(?!(?:html|css|php|python|base|utf|sha|vue|web|ascii|article)\d)[a-zà-ÿ]{3,}\d{1,3}$"
 )
-_CLASSES: dict[str, _Pattern] = {
-    "code": [{"TEXT": {"REGEX": _CODE}}],
-    "name": [{"TEXT": {"REGEX": r"^[#@]?[A-ZÀ-Ý0-9][\w-]+$|^[#@]\w+$"}}],
-    "handle": [{"TEXT": {"REGEX": r"^@\w"}}],
-    "number": [{"TEXT": {"REGEX": r"^\d+$"}}],
-    "quote": [{"TEXT": {"IN": list(_QUOTES)}}],
-    "email": [{"TEXT": {"REGEX": r"^[^@\s]+@[^@\s]+\."}}],
-    "link": [{"TEXT": {"REGEX": r"^(?i:https?://|www\.|[a-z0-9-]+\.[a-z0-9.-]+/)"}}],
-    "line": [{"TEXT": "\n"}, *[{"TEXT": {"REGEX": r"^[^\w\s#@\[(]$"}, "OP": "?"}] * 3],
+_CLASSES: dict[str, list[_Pattern]] = {
+    "code": [[{"TEXT": {"REGEX": _CODE}}]],
+    "name": [[{"TEXT": {"REGEX": r"^[#@]?[A-ZÀ-Ý0-9][\w-]+$|^[#@]\w+$"}}]],
+    "handle": [[{"TEXT": {"REGEX": r"^@\w"}}]],
+    "number": [[{"TEXT": {"REGEX": r"^\d+$"}}]],
+    "quote": [[{"TEXT": {"IN": list(_QUOTES)}}]],
+    "email": [[{"TEXT": {"REGEX": r"^[^@\s]+@[^@\s]+\."}}]],
+    "link": [[{"TEXT": {"REGEX": r"^(?i:https?://|www\.|[a-z0-9-]+\.[a-z0-9.-]+/)"}}]],
+    "line": [[{"TEXT": "\n"}, *[{"TEXT": {"REGEX": r"^[^\w\s#@\[(]$"}, "OP": "?"}] * 3]],
+    # A dash without a space joins words, as in "ad-free".
+    "after": [[{"NORM": {"IN": [":", "|"]}}], [{"NORM": "-", "SPACY": True}]],
 }
 _NEWLINE = "⏎"
 
@@ -129,7 +133,7 @@ def _parse_element(written: str) -> tuple[list[_Pattern], list[str]]:
     optional = len(written) > 1 and written.endswith("?")
     alternatives = (written[:-1] if optional else written).split("|")
     words = [word for word in alternatives if not re.fullmatch(r"\{\w+\}", word)]
-    choices = [_CLASSES[word[1:-1]] for word in alternatives if word not in words]
+    choices = [one for word in alternatives if word not in words for one in _CLASSES[word[1:-1]]]
     plain = [word for word in words if word != _NEWLINE]
     if len(plain) > 1:
         choices.append([{"NORM": {"IN": plain}}])
