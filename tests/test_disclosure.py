@@ -86,7 +86,6 @@ DISCLOSED = [
     ("Mes amis de Brizelo m’ont gentiment envoyé ce mixeur", "gift"),
     ("Torvella gave me this blender to test", "gift"),
     ("My friends at Torvella sent me this blender to review", "gift"),
-    ("La machine : https://amzn.eu/d/3xYz", "affiliate"),
     ("It costs you no more, but I earn a commission", "affiliate"),
     ("It doesn't cost you more, but I earn a commission", "affiliate"),
     ("Vous ne payez pas plus, et je touche une commission", "affiliate"),
