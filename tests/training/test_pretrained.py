@@ -10,16 +10,15 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra dev or train")
 
+from transformers import AutoConfig, PreTrainedTokenizerFast
+
 from murmure.errors import ConfigurationError
-from murmure.training import pretrained
 from murmure.training.pretrained import find_encoder, open_tokenizer
 from tests.encoders import make_tagger, write_tokenizer
 
 
 def write_encoder(folder: Path, **changes: Any) -> Path:
     """Write an encoder's configuration and tokenizer, some of it changed."""
-    from transformers import PreTrainedTokenizerFast
-
     file = write_tokenizer(folder)
     shape = make_tagger(file).encoder.config.to_dict() | changes
     (folder / "config.json").write_text(json.dumps(shape), "utf-8")
@@ -36,7 +35,7 @@ def test_an_absent_folder_is_refused_and_no_hub_is_asked(
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("asked")
 
-    monkeypatch.setattr(pretrained.AutoConfig, "from_pretrained", never)
+    monkeypatch.setattr(AutoConfig, "from_pretrained", never)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
     with pytest.raises(ConfigurationError, match=r"base\.encoder: expected a folder that") as told:
@@ -59,7 +58,7 @@ def test_a_folder_or_hub_without_an_encoder_is_named(
     def away(*_: Any, **__: Any) -> None:
         raise OSError("no such model\nand many lines more")
 
-    monkeypatch.setattr(pretrained.AutoConfig, "from_pretrained", away)
+    monkeypatch.setattr(AutoConfig, "from_pretrained", away)
     with pytest.raises(ConfigurationError, match=r"\(no such model\), but .*'brizelo/small'"):
         open_tokenizer("brizelo/small")
 

@@ -163,15 +163,16 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
         )
         logits["language"][held] = part.logits(measured.take(held).texts, hasher)
         _log.info("language, fold %d", fold + 1)
-    fitted = {
+    may_fit = material.trainable[material.target]
+    fitted: dict[str, Any] = {
         "language": language.scaling,
         "balance": {tag: settings[tag]["calibration_balance"] for tag in TEXT_TAGS},
         "disclosed": found,
-        "rows": material.trainable[material.target],
+        "rows": may_fit,
     }
     probabilities = calibrate_across(logits, measured, folds, **fitted)
     calibration = calibrate(logits, measured, **fitted)
-    thresholds = fit_thresholds(probabilities, measured, rows=fitted["rows"])
+    thresholds = fit_thresholds(probabilities, measured, rows=may_fit)
 
     own = material.target & material.trainable & ~material.corpora.validation
     vocabulary = Vocabulary.choose(

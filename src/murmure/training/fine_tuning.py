@@ -217,11 +217,11 @@ def _describe(
         names, counts = np.unique(posts.corpus[rows], return_counts=True)
         of_tag[tag] = dict(zip(names.tolist(), counts.tolist(), strict=True))
     former = folder.manifest.get("training", {})
-    names = {name for counts in of_tag.values() for name in counts}
+    read = {name for counts in of_tag.values() for name in counts}
     return {
         "posts": of_tag,
         "left_out": [],
         "further": {"name": folder.name, "fingerprint": folder.fingerprint},
-        "licences": [*former.get("licences", []), *licences_told(names)],
+        "licences": [*former.get("licences", []), *licences_told(read)],
         "configuration": {"own": configuration["base"]["own"]},
     }
