@@ -55,6 +55,21 @@ def test_a_disclosure_is_told_and_makes_a_post_sponsored(predictor: Predictor) -
     assert predictor("Il n'est pas sponsorisé, je l'ai payé").disclosure is None
 
 
+@pytest.mark.parametrize("model", ["fast", "base"])
+@pytest.mark.parametrize(
+    "post",
+    [
+        "Un café parfait #ad",
+        "Ma Marelle me suit partout, collaboration commerciale",
+        "I wear it every day (gifted)",
+    ],
+)
+def test_no_model_talks_a_disclosure_away(model: str, post: str) -> None:
+    tags = Predictor.from_pretrained(model)(post)
+    assert tags.disclosure is not None
+    assert tags.sponsored.label == "yes"
+
+
 @pytest.mark.parametrize(
     "post",
     [
