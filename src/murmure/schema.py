@@ -60,7 +60,7 @@ class Tag:
     """What a model says of one tag of one post.
 
     Attributes:
-        label: the most probable label.
+        label: the most probable label; of experience the one that goes with the touchpoint.
         score: its calibrated probability, between 0 and 1.
         probabilities: of all labels, in the order of `LABELS`; they sum to 1.
         abstained: whether the score is below the model's threshold for this tag.
