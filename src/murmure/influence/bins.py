@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murmure.influence.classes import Question
-from murmure.influence.clustering import cluster, nearest
+from murmure.influence.clustering import cluster, evenly, nearest
 from murmure.influence.grid import Cell
 from murmure.influence.posteriors import NEITHER, Sample
 
 Table = NDArray[np.float64]
 
-# How many bins there are at most, for each answer, and how many calibration posts one needs.
-_BINS_AN_ANSWER = 16
-_POSTS_A_BIN = 10
+# How many bins there are at most, for each pair of answers, and how many calibration posts one needs.
+_BINS_A_PAIR = 6
+_POSTS_A_BIN = 5
 # How many posts of all languages a language's mix and spread lean on.
 _LEANING = 5.0
 # The share of an answer's posts that look like any post: however sure a model is, a few thousand
@@ -98,8 +98,8 @@ def make_bins(
     truth = question.member[:, sample.classes].argmax(axis=0)
     scaling = _fit(chances, truth)
     said, of_cells = _apply(scaling, chances), _apply(scaling, middles)
-    most = min(_BINS_AN_ANSWER * len(question.answers), len(sample) // _POSTS_A_BIN)
-    centres = cluster(np.sqrt(said, dtype=np.float32), max(most, 1))
+    most = min(_BINS_A_PAIR * len(question.answers) ** 2, len(sample) // _POSTS_A_BIN)
+    centres = cluster(np.sqrt(said, dtype=np.float32), max(most, 1), weights=evenly(said))
     used, of = np.unique(nearest(np.sqrt(of_cells, dtype=np.float32), centres), return_inverse=True)
     place = of[cell]
     # A bin that no calibration post is in says what its middle says.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from murmure.influence.clustering import cluster, nearest
+from murmure.influence.clustering import cluster, evenly, nearest
 from murmure.schema import LABELS
 
 Probabilities = Mapping[str, NDArray[np.float32]]
@@ -78,7 +78,13 @@ def make_grid(probabilities: Probabilities) -> Grid:
     Args:
         probabilities: what it says of some posts, one at least: by tag an array (posts, labels).
     """
-    return Grid(tuple(cluster(_roots(probabilities, tags), steps) for tags, steps in _AXES.items()))
+    # Where a rare label is common, slices are told apart by what is said of its posts.
+    return Grid(
+        tuple(
+            cluster(_roots(probabilities, tags), steps, weights=evenly(probabilities[tags[-1]]))
+            for tags, steps in _AXES.items()
+        )
+    )
 
 
 def _roots(probabilities: Probabilities, tags: tuple[str, ...]) -> NDArray[np.float32]:
