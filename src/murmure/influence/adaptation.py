@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 Table = NDArray[np.float64]
 
 _ROUNDS = 200
-_TOLERANCE = 1e-5
+# A slice is done when a round moves no prevalence by more than such a part of a post, or, where it
+# holds many or few posts, by more than the tolerances.
+_OF_A_POST = 0.01
+_TOLERANCES = 1e-5, 1e-3
 # A prevalence never quite leaves what it started from, so that more posts can bring it back.
 _LEAST = 1e-7
 
@@ -43,6 +46,7 @@ def adapt(histograms: Table, likelihoods: Table, start: Table) -> Table:
     totals = histograms.sum(axis=1)
     active = np.flatnonzero(totals > 0)
     shares = histograms[active] / totals[active, None]
+    tolerance = np.clip(_OF_A_POST / totals[active], *_TOLERANCES)
     current = np.maximum(found[active], _LEAST)
     for _ in range(_ROUNDS):
         once = _step(shares, likelihoods, current)
@@ -50,11 +54,12 @@ def adapt(histograms: Table, likelihoods: Table, start: Table) -> Table:
         new = _leap(current, once, twice)
         # A leap may end where the likelihood is less: one more step from there puts it right.
         new = _step(shares, likelihoods, new)
-        moved = np.abs(new - current).max(axis=1) > _TOLERANCE
+        moved = np.abs(new - current).max(axis=1) > tolerance
         found[active] = new
         if not moved.any():
             break
         active, shares, current = active[moved], shares[moved], new[moved]
+        tolerance = tolerance[moved]
     return found
 
 

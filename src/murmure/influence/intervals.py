@@ -208,7 +208,12 @@ class Sizes:
 
 
 def find_bounds(
-    errors: Sequence[Errors], like: Sizes, share: Table, *, z: float
+    errors: Sequence[Errors],
+    like: Sizes,
+    share: Table,
+    *,
+    z: float,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> tuple[Table, Table]:
     """The intervals of several kinds of numbers that rest on the same posts.
 
@@ -217,11 +222,15 @@ def find_bounds(
         like: the posts of each number.
         share: estimated prevalences, of shape (kinds, numbers).
         z: how many standard deviations make the interval.
+        wanted: of the same shape: which are worked out; all where None. The others are from 0 to 1.
 
     Returns:
         Lower and upper bounds of that shape, as `Errors.bounds` gives them.
     """
-    low, high = np.empty(share.shape), np.empty(share.shape)
+    low, high = np.zeros(share.shape), np.ones(share.shape)
+    some = np.broadcast_to(like.n[like.place] > 0, share.shape)
+    if wanted is not None:
+        some = some & wanted
     step = max(1, _BLOCK // max(len(like.n) * len(GRID), 1))
     for start in range(0, len(errors), step):
         kinds = slice(start, start + step)
@@ -230,27 +239,27 @@ def find_bounds(
             if id(one) not in made:
                 made[id(one)] = one.reach(like, z)
         reach = np.array([made[id(one)] for one in errors[kinds]])
-        low[kinds] = _crossing(GRID + reach, like.place, share[kinds])
+        kind, number = np.nonzero(some[kinds])
+        rows, found = kind * len(like.n) + like.place[number], share[kinds][kind, number]
+        low[start + kind, number] = np.minimum(_crossing(GRID + reach, rows, found), found)
         # The grid is symmetric, so that one search serves both ends.
-        above = (reach - GRID)[:, :, ::-1]
-        high[kinds] = 1 - _crossing(above, like.place, -share[kinds])
-    empty = like.n[like.place] <= 0
-    low[:, empty], high[:, empty] = 0.0, 1.0
-    return np.minimum(low, share), np.maximum(high, share)
+        above = 1 - _crossing((reach - GRID)[:, :, ::-1], rows, -found)
+        high[start + kind, number] = np.maximum(above, found)
+    return low, high
 
 
-def _crossing(values: Table, place: NDArray[np.intp], target: Table) -> Table:
+def _crossing(values: Table, rows: NDArray[np.intp], target: Table) -> Table:
     """The first prevalence, between the grid's points, at which values reach a target.
 
     Args:
         values: of shape (kinds, sizes, prevalences).
-        place: of each number its size.
-        target: of shape (kinds, numbers).
+        rows: of each number its kind and size, as one number.
+        target: of each number.
     """
     points = len(GRID)
     # What was reached once stays so: the first place is found by halving.
     most = np.maximum.accumulate(values, axis=2).ravel()
-    rows = ((np.arange(len(values)) * values.shape[1])[:, None] + place) * points
+    rows = rows * points
     first = np.zeros(target.shape, np.int64)
     width = 1 << (points - 1).bit_length()
     while width > 1:
