@@ -24,7 +24,8 @@ from murmure.influence.posteriors import NEITHER, Sample
 
 Table = NDArray[np.float64]
 
-# How many bins there are at most, for each pair of answers, and how many calibration posts one needs.
+# How many bins there are at most, for each pair of answers, and how many calibration posts each
+# needs.
 _BINS_A_PAIR = 6
 _POSTS_A_BIN = 5
 # How many posts of all languages a language's mix and spread lean on.
