@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from murmure.batch import tag_file
 from murmure.cli.tag import parse_limit, tag
 from murmure.errors import UsageError
+from murmure.tagging.folder import default_model
 from tests.batch.fakes import load_fake
 
 POSTS = '{"text": "a", "id": "1"}\n{"text": "b", "id": "1"}\nbroken\n{"text": null}\n'
@@ -42,6 +43,11 @@ def write(folder: Path, text: str = POSTS) -> Path:
     path = folder / "a.jsonl"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def test_help_names_the_model_that_is_used() -> None:
+    shown = " ".join(run("--help").stdout.split())
+    assert f"[default: ({default_model()};" in shown
 
 
 def test_summary_goes_to_standard_error_alone(tmp_path: Path) -> None:

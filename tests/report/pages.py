@@ -83,6 +83,17 @@ def with_estimates(counts: pa.Table) -> pa.Table:
     return counts
 
 
+def multiplied(counts: pa.Table, factor: float) -> pa.Table:
+    """The counts as they would be of so many times as many posts; ratios stay as they are."""
+    counted = pc.is_in(counts["metric"], pa.array(["influence", "share", "alert"]))
+    factors = pc.if_else(counted, 1.0, factor)
+    for name in ("raw", "estimate", "low", "high"):
+        index = counts.schema.get_field_index(name)
+        grown = pc.multiply(counts[name].cast(pa.float64()), factors)
+        counts = counts.set_column(index, pa.field(name, pa.float64()), grown)
+    return counts
+
+
 @dataclass
 class Element:
     """One element of a page, as the browser's rules for tags see it."""

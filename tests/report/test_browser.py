@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from murmure.report import build, write
+from tests.report.browsing import NEEDED, choose, complaints, requests, visit
 from tests.report.pages import (
     counts_of,
     late_parcels,
     page_of,
-    small_story,
     with_estimates,
 )
 from tests.report.test_page import HOSTILE, headline, hostile_rows
@@ -25,39 +22,9 @@ from tests.runs import write_run
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+pytestmark = NEEDED
 #: The accessibility checker, as it is published: see the folder's README.
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs Debian's packages chromium and chromium-driver"
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (extra dev)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--window-size=1240,1200", f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(120)  # a machine may be busy
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture(scope="module")
-def story_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("story")
-    run = write_run(folder / "run", small_story())
-    page = build([run], with_estimates(counts_of(run)), ui="en")
-    write(page, folder / "page.html")
-    return folder / "page.html"
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +33,6 @@ def alarming_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = write_run(folder / "run", late_parcels())
     write(build([run], with_estimates(counts_of(run)), ui="en"), folder / "page.html")
     return folder / "page.html"
-
-
-def visit(browser: Chrome, file: Path) -> None:
-    complaints(browser)
-    requests(browser)
-    browser.get(file.as_uri())
-    browser.execute_async_script(
-        """
-        const [done] = arguments;
-        const look = () => (document.documentElement.dataset.ready ? done() : setTimeout(look, 5));
-        look();
-        """
-    )
 
 
 def table(browser: Chrome) -> dict[str, dict[str, str]]:
@@ -96,50 +50,6 @@ def table(browser: Chrome) -> dict[str, dict[str, str]]:
         """
     )
     return found
-
-
-def choose(browser: Chrome, **values: str) -> None:
-    for name, value in values.items():
-        browser.execute_script(
-            """
-            const [name, value] = arguments;
-            const control = name === "promotion"
-              ? document.querySelector(`input[name=promotion][value=${value}]`)
-              : document.getElementById(`filter-${name}`);
-            if (name === "promotion") control.checked = true;
-            else control.value = [...control.options].find((o) => o.textContent === value).value;
-            control.dispatchEvent(new Event("change", { bubbles: true }));
-            """,
-            name,
-            value,
-        )
-    browser.execute_async_script(
-        """
-        const [done] = arguments;
-        const drawn = document.documentElement.dataset;
-        const look = () => (drawn.drawing ? setTimeout(look, 5) : done());
-        look();
-        """
-    )
-
-
-def log(browser: Chrome, kind: str) -> list[dict[str, Any]]:
-    """What a log of the browser says since it was last asked."""
-    entries: list[dict[str, Any]] = browser.get_log(kind)
-    return entries
-
-
-def complaints(browser: Chrome) -> list[dict[str, Any]]:
-    return log(browser, "browser")
-
-
-def requests(browser: Chrome) -> list[str]:
-    events = [json.loads(entry["message"])["message"] for entry in log(browser, "performance")]
-    return [
-        event["params"]["request"]["url"]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
 
 
 def test_it_opens_without_a_complaint_and_asks_for_nothing(
@@ -222,27 +132,18 @@ def test_definitions_open_for_the_keyboard(browser: Chrome, story_page: Path) ->
     assert said.startswith("Organic voices that speak for the brand")
 
 
-def test_it_prints_in_light_colours_at_the_papers_width(browser: Chrome, story_page: Path) -> None:
-    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": dark})
+def test_the_headline_table_tells_its_slice(browser: Chrome, story_page: Path) -> None:
     visit(browser, story_page)
-    paper = "return getComputedStyle(document.documentElement).getPropertyValue('--paper')"
-    assert browser.execute_script(paper) == "#15171a"
-    browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
-    assert browser.execute_script(paper) == "#fff"
-    widths = "return [...document.querySelectorAll('.chart svg')].map((s) => s.clientWidth)"
-    assert max(browser.execute_script(widths)) < 400
-    browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
-    assert browser.execute_script(paper) == "#15171a"
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-
-
-def test_nothing_sticks_out_on_a_narrow_screen(browser: Chrome, story_page: Path) -> None:
-    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    visit(browser, story_page)
-    assert browser.execute_script("return document.documentElement.scrollWidth") == 360
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    told = """
+        const table = document.getElementById("headline");
+        return [table.caption.textContent, table.querySelector("th.c-posts .unit").textContent];
+    """
+    assert browser.execute_script(told) == ["Per brand · The whole period", "organic"]
+    choose(browser, period="week of 9 March 2026", place="reviews", promotion="s")
+    assert browser.execute_script(told) == [
+        "Per brand · week of 9 March 2026 · reviews",
+        "sponsored",
+    ]
 
 
 def test_charts_outlast_a_window_without_size(browser: Chrome, story_page: Path) -> None:

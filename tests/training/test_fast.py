@@ -22,6 +22,7 @@ from murmure.training.configured import barred_posts
 from murmure.training.corpora import read_corpora
 from murmure.training.language import fit_language, is_held_out, make_sets
 from murmure.training.linear import read_language
+from murmure.training.material import gather
 from tests.training.worlds import make_target, write_corpora
 
 pytest.importorskip("sklearn", reason="needs the extra dev or train")
@@ -109,7 +110,7 @@ def _cross_fit(folder: Path, target: list[dict[str, Any]]) -> tuple[NDArray[np.i
     given = configuration["corpora"]
     corpora = read_corpora(given["folders"])
     hasher = NgramHasher(bits=configuration["fast"]["bits"])
-    material = fast._gather(corpora, configuration, hasher, None, folder / "work")
+    material = gather(corpora, configuration, hasher, None, folder / "work")
     logits = fast._cross_fit(material, configuration["fast"], given["folds"])
     return material.fold[material.target], logits
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
 from murmure.errors import RunError
-from murmure.schema import LABELS
 from murmure.tagging import Predictor
 from murmure.tagging.columns import TagColumns
 from murmure.tagging.linear import TEXT_TAGS
 from murmure.training import fast, teaching
 from murmure.training.configuration import load_configuration
-from murmure.training.configured import configured_corpora
 from murmure.training.corpora import read_corpora
 from murmure.training.linear import SoftLabels, fit_labels
 from tests.training.worlds import make_target, write_corpora
@@ -102,21 +100,6 @@ def test_a_word_that_only_the_teacher_speaks_of_is_learnt() -> None:
     assert alone.weights[2].tolist() == [0, 0]
     assert taught.weights[2, 0] > 0.5 > -0.5 > taught.weights[2, 1]
     assert np.abs(unsure.weights[2]).max() < 0.2
-
-
-def test_the_corpora_that_a_teacher_was_asked_about_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = write_corpora(tmp_path, make_target(24))
-    configuration = load_configuration(file, settings=["fast.taught.weights.written=1.0"])
-    said = {tag: np.zeros((40, len(LABELS[tag])), np.float32) for tag in TEXT_TAGS}
-    answer = teaching.Lessons("`fast`", True, [""] * 40, said)
-    monkeypatch.setattr(fast, "ask", lambda *_: answer)
-    corpora = configured_corpora(configuration["corpora"])
-    folds = corpora.folds(target="annotated", count=3, seed=1)
-    nobody = cast("teaching.Teacher", None)
-    lessons = fast._learn(nobody, corpora, folds, configuration, tmp_path)
-    assert lessons.corpora == ("written",)
 
 
 def test_a_student_is_trained_and_its_card_names_the_teacher(

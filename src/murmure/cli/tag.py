@@ -58,7 +58,7 @@ def tag(  # noqa: PLR0917 - Typer reads the options from these
         typer.Option(
             metavar="NAME",
             help="A shipped model, or a model's folder.",
-            show_default="base once it ships, fast until then",
+            show_default="base; fast where base is not installed",
         ),
     ] = None,
     catalog: Annotated[

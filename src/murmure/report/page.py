@@ -19,8 +19,9 @@ from markupsafe import Markup
 
 from murmure.errors import InputError
 from murmure.report import crowd, examples, runs, safe
+from murmure.report.headline import COLUMNS, groups
 from murmure.report.slices import ALL, Slice, Slices
-from murmure.report.view import COLUMNS, PANELS, SHOWN, View, groups
+from murmure.report.view import PANELS, SHOWN, View
 from murmure.report.words import Words
 
 #: Brands that share a page; more are split over several.

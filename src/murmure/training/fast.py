@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from murmure.disclosure import find_all, mask, where_found
 from murmure.errors import ConfigurationError
 from murmure.schema import LABELS
 from murmure.tagging.folder import write_manifest
 from murmure.tagging.linear import TEXT_TAGS, UNITS, WEIGHTS
-from murmure.tagging.ngrams import NgramHasher, Unit
+from murmure.tagging.ngrams import NgramHasher
 from murmure.training import card, figures, plots
 from murmure.training.configured import barred_posts, configured_corpora, left_out, settings_told
 from murmure.training.corpora import Corpora
@@ -29,79 +26,14 @@ from murmure.training.linear import (
     Linear,
     SoftLabels,
     Vocabulary,
-    count_ngrams,
     fit_labels,
     quantize,
     read_language,
 )
-from murmure.training.teaching import Lessons, Teacher, ask, choose, find_teacher
+from murmure.training.material import Features, Mask, Material, gather
+from murmure.training.teaching import find_teacher
 
 _log = logging.getLogger(__name__)
-
-Codes = NDArray[np.int8]
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Counted:
-    """Posts as the text tags read them.
-
-    Attributes:
-        disclosed: whether the rules found a disclosure.
-        plain: n-grams of the texts, by unit.
-        masked: the same with disclosures masked.
-    """
-
-    disclosed: Mask
-    plain: Mapping[Unit, csr_array]
-    masked: Mapping[Unit, csr_array]
-
-    def read(self, vocabulary: Vocabulary) -> Features:
-        """Give what a model with some vocabulary reads of the posts."""
-        return Features(vocabulary.read(self.plain), vocabulary.read(self.masked))
-
-
-@dataclass(frozen=True)
-class Features:
-    """What a model reads of posts: matrices (posts, features).
-
-    Attributes:
-        plain: of the texts.
-        masked: of the texts with disclosures masked, which the tag `sponsored` reads.
-    """
-
-    plain: csr_array
-    masked: csr_array
-
-    def of(self, tag: str) -> csr_array:
-        """Give what a tag reads."""
-        return self.masked if tag == "sponsored" else self.plain
-
-
-@dataclass(frozen=True)
-class Material:
-    """The posts that text tags are trained on, with their n-grams counted once for all folds.
-
-    Attributes:
-        corpora: the posts; every one weighs something for some tag, or is measured on.
-        weights: per tag, what each post weighs; 0 where it has no label.
-        trainable: whether the licence of a post's corpus, or of its origin, lets it be trained on;
-            it may be measured on all the same.
-        fold: of each post; -1 for posts that the target corpus does not hold.
-        target: whether a post is of the target corpus.
-        counted: their n-grams.
-        lessons: other posts with a teacher's word on them; None without a teacher.
-        counted_lessons: their n-grams.
-    """
-
-    corpora: Corpora
-    weights: Mapping[str, Floats]
-    trainable: Mask
-    fold: NDArray[np.int64]
-    target: Mask
-    counted: Counted
-    lessons: Lessons | None = None
-    counted_lessons: Counted | None = None
 
 
 def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
@@ -144,7 +76,7 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     _log.info("language trained on %d texts", len(sets.texts))
 
     work = output.with_name(output.name + ".training")
-    material = _gather(corpora, configuration, hasher, teacher, work)
+    material = gather(corpora, configuration, hasher, teacher, work)
     logits = _cross_fit(material, settings, given["folds"])
     measured = material.corpora.take(material.target)
     found = material.counted.disclosed[material.target]
@@ -192,16 +124,11 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     }
     write_manifest(output, manifest)
     manifest["metrics"] = _measure(
-        output, measured, found, None if _read_all(material) else probabilities, thresholds
+        output, measured, found, None if material.read_all else probabilities, thresholds
     ) | {"language": figures.language(language, hasher, sets)}
     (output / "README.md").write_text(card.render(manifest), "utf-8")
     write_manifest(output, manifest)
     return manifest
-
-
-def _read_all(material: Material) -> bool:
-    """Tell whether the labels of all folds came to the models of each, through their teacher."""
-    return material.lessons is not None and material.lessons.read_target
 
 
 def _measure(
@@ -237,80 +164,6 @@ def _measure(
         "reliability_plot": figures.RELIABILITY,
         "validation": validation,
     }
-
-
-def _gather(
-    corpora: Corpora,
-    configuration: Mapping[str, Any],
-    hasher: NgramHasher,
-    teacher: Teacher | None,
-    work: Path,
-) -> Material:
-    settings, given = configuration["fast"], configuration["corpora"]
-    target = corpora.corpus == given["target"]
-    weights = {}
-    for tag in TEXT_TAGS:
-        knobs = settings[tag]
-        weight = np.full(len(corpora), knobs["others"], np.float32)
-        for name, value in knobs["weights"].items():
-            weight[corpora.corpus == name] = value
-        weight[corpora.weak[tag]] *= settings["weak"]
-        weight[target] = 1
-        # Other corpora's validation posts are for choosing between models.
-        weight[(corpora.labels[tag] < 0) | (corpora.validation & ~target)] = 0
-        weights[tag] = weight
-    rows = np.any([weight > 0 for weight in weights.values()], axis=0)
-    kept = corpora.take(rows)
-    counted = _count(kept.texts, hasher)
-    _log.info(
-        "%d posts for the text tags, %d with a disclosure", len(kept), counted.disclosed.sum()
-    )
-    folds = corpora.folds(target=given["target"], count=given["folds"], seed=given["seed"])
-    lessons = _learn(teacher, corpora, folds, configuration, work) if teacher else None
-    return Material(
-        corpora=kept,
-        weights={tag: weight[rows] for tag, weight in weights.items()},
-        trainable=~barred_posts(kept, given),
-        fold=folds[rows],
-        target=target[rows],
-        counted=counted,
-        lessons=lessons,
-        counted_lessons=_count(lessons.texts, hasher) if lessons else None,
-    )
-
-
-def _learn(
-    teacher: Teacher,
-    corpora: Corpora,
-    folds: NDArray[np.int64],
-    configuration: Mapping[str, Any],
-    work: Path,
-) -> Lessons:
-    taught = configuration["fast"]["taught"]
-    rows = choose(corpora, folds, taught, seed=configuration["corpora"]["seed"])
-    lessons = ask(teacher, [corpora.texts[row] for row in rows], work)
-    return replace(lessons, corpora=tuple(np.unique(corpora.corpus[rows]).tolist()))
-
-
-def _count(texts: Sequence[str], hasher: NgramHasher) -> Counted:
-    disclosures = find_all(texts)
-    disclosed = where_found(disclosures)
-    masked = [mask(text, found) for text, found in zip(texts, disclosures, strict=True) if found]
-    plain, changed = count_ngrams(texts, hasher), count_ngrams(masked, hasher)
-    return Counted(
-        disclosed,
-        plain,
-        {unit: _replace(plain[unit], disclosed, changed[unit]) for unit in UNITS},
-    )
-
-
-def _replace(matrix: csr_array, rows: Mask, by: csr_array) -> csr_array:
-    """Put other rows in the place of some."""
-    from scipy.sparse import vstack
-
-    order = np.arange(matrix.shape[0])
-    order[rows] = matrix.shape[0] + np.arange(rows.sum())
-    return csr_array(vstack([matrix, by], format="csr")[order])
 
 
 def _fit_all(
@@ -412,7 +265,7 @@ def _describe(
         "posts": of_tag,
         "taught": {
             "teacher": lessons.teacher if lessons else "",
-            "read_target": _read_all(material),
+            "read_target": material.read_all,
             "posts": len(lessons or ()),
         },
         "language": {"texts": len(language), "corpora": names},

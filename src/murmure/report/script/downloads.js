@@ -56,7 +56,10 @@ async function paint(element, title) {
     right -= 26;
   }
   brush.translate(edge - box.left, head - box.top);
-  const skipped = (node) => node.parentElement.closest(".tools, .unseen, svg, [hidden]");
+  // On narrow screens each number carries its name, and the heading of the table is not seen.
+  const heading = element.querySelector("thead");
+  const folded = heading && getComputedStyle(heading).position === "absolute";
+  const skipped = (node) => node.parentElement.closest(`.tools, .unseen, svg, [hidden]${folded ? ", thead" : ""}`);
   for (const bar of element.querySelectorAll(".bar, .whisker, .mark")) {
     if (skipped(bar)) continue;
     const at = bar.getBoundingClientRect();

@@ -69,6 +69,10 @@ function headline() {
     return [value(found), ...(interval(found) || [])];
   }));
   const top = Math.max(1, ...reach.filter((x) => x !== null));
+  // Whoever cuts the table out of the page takes its slice along.
+  const slice = [words.table.caption, whenName(state.period), ...(state.language ? [data.languages[state.language - 1]] : []), ...(state.place ? [data.places[state.place - 1].name] : [])];
+  document.querySelector("#headline caption").replaceChildren(...slice.flatMap((part, index) => [index ? " · " : "", isolate(part)]));
+  document.querySelector("#headline th.c-posts .unit").textContent = { o: words.table.posts_unit, s: words.table.posts_unit_sponsored, a: words.table.posts_unit_all }[state.promotion];
   const told = [];
   for (const row of document.querySelectorAll("#headline tbody tr")) {
     const entity = Number(row.dataset.entity);

@@ -49,7 +49,7 @@ function tables() {
   matrix("lived", [["good", "positive"], ["bad", "negative"]].flatMap(([metric, tint]) =>
     ["own", "shared"].map((label) => ({ name: words.section[`${metric}_${label}`], tone: tint, cell: (entity) => cell(entity, `${metric}:experience:${label}`) }))));
   matrix("crowd", [
-    { name: { o: words.chart.organic, s: words.chart.sponsored, a: words.filter.all }[state.promotion], tone: tone(), cell: (entity) => cell(entity, "voices") },
+    { name: { o: words.chart.organic, s: words.chart.sponsored, a: words.crowd.voices_all }[state.promotion], tone: tone(), cell: (entity) => cell(entity, "voices") },
     { name: words.crowd.effective, tone: tone(), cell: (entity) => cell(entity, "concentration") },
     { name: words.crowd.echoes, tone: "neutral", cell: (entity) => cell(entity, "echoes") },
     { name: words.crowd.unknown_authors, tone: "neutral", cell: (entity) => cell(entity, "unknown_authors") },

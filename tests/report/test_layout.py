@@ -1,0 +1,112 @@
+"""The page at the widths it is read at: wide and narrow windows, phones, paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from murmure.report import build, write
+from tests.report.browsing import NEEDED, visit
+from tests.report.pages import counts_of, multiplied, small_story, with_estimates
+from tests.runs import write_run
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+pytestmark = NEEDED
+
+
+def test_it_prints_in_light_colours_at_the_papers_width(browser: Chrome, story_page: Path) -> None:
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": dark})
+    visit(browser, story_page)
+    paper = "return getComputedStyle(document.documentElement).getPropertyValue('--paper')"
+    assert browser.execute_script(paper) == "#15171a"
+    browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    assert browser.execute_script(paper) == "#fff"
+    widths = "return [...document.querySelectorAll('.chart svg')].map((s) => s.clientWidth)"
+    assert max(browser.execute_script(widths)) < 400
+    browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(paper) == "#15171a"
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_nothing_sticks_out_on_a_narrow_screen(browser: Chrome, story_page: Path) -> None:
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit(browser, story_page)
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.fixture(scope="module", params=["fr", "en"])
+def big_page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of numbers with five digits."""
+    folder = tmp_path_factory.mktemp("big")
+    run = write_run(folder / "run", small_story())
+    counts = multiplied(with_estimates(counts_of(run)), 2345.0)
+    write(build([run], counts, ui=request.param), folder / "page.html")
+    return folder / "page.html"
+
+
+@pytest.mark.parametrize("width", [1000, 1100, 1240, 1600])
+def test_no_number_of_the_headline_table_is_cut(
+    width: int, browser: Chrome, big_page: Path
+) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit(browser, big_page)
+    shown, room = browser.execute_script(
+        """
+        const table = document.getElementById("headline");
+        return [table.scrollWidth, table.closest(".scroll").clientWidth];
+        """
+    )
+    heading = browser.execute_script(
+        "return getComputedStyle(document.querySelector('#headline thead')).position"
+    )
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert shown <= room
+    assert heading == "static"  # a table still, not a block for each brand
+
+
+def test_the_headline_table_fits_on_paper(browser: Chrome, big_page: Path) -> None:
+    size = {"width": 718, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    visit(browser, big_page)
+    browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    shown, room, display = browser.execute_script(
+        """
+        const table = document.getElementById("headline");
+        const row = getComputedStyle(table.rows[2]).display;
+        return [table.scrollWidth, document.body.clientWidth, row];
+        """
+    )
+    browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert display == "table-row"
+    assert shown <= room
+
+
+@pytest.mark.parametrize("width", [390, 760])
+def test_each_number_carries_its_name_where_the_table_does_not_fit(
+    width: int, browser: Chrome, story_page: Path
+) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit(browser, story_page)
+    names = browser.execute_script(
+        """
+        const [row] = document.querySelectorAll("#headline tbody tr");
+        const inside = (cell) => cell.getBoundingClientRect().right <= window.innerWidth;
+        return [...row.cells].filter(inside).map((cell) => cell.querySelector(".named"))
+          .filter((name) => name && name.offsetWidth).map((name) => name.textContent);
+        """
+    )
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert len(names) == 11
+    assert {"Influence", "Posts", "Bad experiences", "Trend"} <= set(names)
