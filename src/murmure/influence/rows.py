@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-    from murmure.influence.estimates import Estimated
+    from murmure.influence.estimated import Estimated
 
 Numbers = NDArray[np.signedinteger[Any]]
 Table = NDArray[np.float64]
