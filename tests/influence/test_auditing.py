@@ -256,6 +256,7 @@ def test_labels_move_the_numbers_of_people_toward_the_truth(tmp_path: Path, mode
         was, now = number(before, metric), number(after, metric)
         assert abs(now["estimate"] - true[name]) < 0.5 * abs(was["estimate"] - true[name]), metric
         assert now["low"] <= true[name] <= now["high"], metric
+        assert (was["labels"], now["labels"]) == (0, 150)
     for row in after.to_pylist():
         three = [row[name] for name in ("low", "estimate", "high")]
         if None not in three:
@@ -287,4 +288,4 @@ def test_posts_of_nobody_say_nothing_of_people(tmp_path: Path, model: Path) -> N
 
 
 def numbers(counts: pa.Table) -> list[list[Any]]:
-    return [counts[name].to_pylist() for name in ("raw", "estimate", "low", "high")]
+    return [counts[name].to_pylist() for name in ("raw", "estimate", "low", "high", "labels")]

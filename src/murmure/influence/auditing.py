@@ -102,6 +102,7 @@ class Audit:
     Attributes:
         rows: the slices.
         estimate, low, high: of shape (slices, numbers).
+        labels: of shape (slices,): how many they rest on.
         used: the labelled posts that they rest on.
     """
 
@@ -109,6 +110,7 @@ class Audit:
     estimate: Table
     low: Table
     high: Table
+    labels: Numbers
     used: frozenset[int]
 
     @staticmethod
@@ -125,7 +127,8 @@ class Audit:
             np.array([getattr(found[int(row)], name) for row in rows]).reshape(-1, numbers)
             for name in ("estimate", "low", "high")
         ]
-        return Audit(rows, parts[0], parts[1], parts[2], frozenset(used))
+        labels = np.array([found[int(row)].labels for row in rows], np.int64)
+        return Audit(rows, parts[0], parts[1], parts[2], labels, frozenset(used))
 
 
 def audit_numbers(

@@ -9,26 +9,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 Table = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """One number in all slices of entities, each array of shape (slices,); NaN is not known."""
+    """One number in all slices of entities, each array of shape (slices,); NaN is not known.
+
+    Attributes:
+        estimate: the number.
+        low, high: its bounds.
+        labels: how many labels by hand it rests on.
+    """
 
     estimate: Table
     low: Table
     high: Table
+    labels: Numbers
 
     @staticmethod
-    def within(estimate: Table, low: Table, high: Table, top: Table | float) -> Estimated:
+    def within(
+        estimate: Table,
+        low: Table,
+        high: Table,
+        top: Table | float,
+        *,
+        labels: Numbers | None = None,
+    ) -> Estimated:
         """Numbers put into [0, `top`], with `low` at most and `high` at least the estimate."""
         estimate = np.clip(estimate, 0, top)
         low, high = np.clip(low, 0, estimate), np.clip(np.maximum(high, estimate), 0, top)
-        return Estimated(estimate, low, high)
+        if labels is None:
+            labels = np.zeros(len(estimate), np.int64)
+        return Estimated(estimate, low, high, labels)
 
-    def put(self, rows: NDArray[np.int64], other: Estimated) -> None:
+    def put(self, rows: Numbers, other: Estimated) -> None:
         """Puts the numbers of some slices in the place of its own."""
         self.estimate[rows], self.low[rows], self.high[rows] = other.estimate, other.low, other.high
+        self.labels[rows] = other.labels
 
 
 def find_influence(net: Estimated, voices: Table, organic: Estimated) -> Estimated:
@@ -51,7 +69,7 @@ def find_influence(net: Estimated, voices: Table, organic: Estimated) -> Estimat
     high = np.clip(value + reach(net.high - net.estimate), value, 1)
     empty = organic.estimate < 0.5  # nobody's influence is not known
     scale = np.where(empty, np.nan, 100.0)
-    return Estimated(scale * value, scale * low, scale * high)
+    return Estimated(scale * value, scale * low, scale * high, net.labels)
 
 
 def find_share(voices: Estimated, rivals: Table) -> Estimated:
@@ -68,7 +86,8 @@ def find_share(voices: Estimated, rivals: Table) -> Estimated:
     def share(number: Table) -> Table:
         return np.where(known, number / np.maximum(number + others, 1e-9), np.nan)
 
-    return Estimated(share(voices.estimate), share(voices.low), share(voices.high))
+    three = share(voices.estimate), share(voices.low), share(voices.high)
+    return Estimated(*three, voices.labels)
 
 
 def find_concentration(sums: Mapping[str, Table], promotion: str, voices: Estimated) -> Estimated:
@@ -89,4 +108,4 @@ def find_concentration(sums: Mapping[str, Table], promotion: str, voices: Estima
     low, high = value * voices.low / known, value * voices.high / known
     most = np.maximum(sums["voices"], 1)
     high = np.minimum(np.maximum(high, value), np.maximum(most, value))
-    return Estimated(value, np.maximum(np.minimum(low, value), 1), high)
+    return Estimated(value, np.maximum(np.minimum(low, value), 1), high, voices.labels)

@@ -190,7 +190,7 @@ class Estimator:
         self.used.update(audit.used)
         for place, number in enumerate(numbers):
             three = audit.estimate[:, place], audit.low[:, place], audit.high[:, place]
-            found[number.key].put(audit.rows, Estimated(*three))
+            found[number.key].put(audit.rows, Estimated(*three, audit.labels))
 
     def _bounded_all(
         self,
@@ -218,7 +218,9 @@ class Estimator:
         top = n[:, None]
         found = Estimated.within(values, low * top, high * top, top)
         return {
-            number.key: Estimated(found.estimate[:, at], found.low[:, at], found.high[:, at])
+            number.key: Estimated(
+                found.estimate[:, at], found.low[:, at], found.high[:, at], found.labels.copy()
+            )
             for at, number in enumerate(numbers)
         }
 
@@ -313,7 +315,7 @@ class Estimator:
         of_each = deviation(ahead, _FOR) ** 2 + deviation(behind, _AGAINST) ** 2
         of_both = deviation(ahead + behind, _FOR | _AGAINST) ** 2
         reach = self.z / 2 * np.sqrt(np.maximum(2 * of_each - of_both, of_each / 4))
-        return Estimated(net, net - reach, net + reach)
+        return Estimated(net, net - reach, net + reach, np.zeros(len(net), np.int64))
 
     def _audit_people(
         self,
@@ -337,7 +339,8 @@ class Estimator:
         top = sums["voices"][audit.rows]
         for place, name in enumerate(NAMES):
             three = audit.estimate[:, place], audit.low[:, place], audit.high[:, place]
-            numbers[name].put(audit.rows, Estimated.within(*three, top))
+            audited = Estimated.within(*three, top, labels=audit.labels)
+            numbers[name].put(audit.rows, audited)
 
 
 def _strengths(layout: Layout, answer: Answer) -> Table:
