@@ -66,7 +66,7 @@ def make_counts(brands: int, weeks: int) -> pa.Table:
     half = 2 * np.sqrt(np.maximum(estimate, 1))
     numbers = {
         "raw": raw, "estimate": estimate, "low": estimate - half, "high": estimate + half,
-        "n": (1.2 * raw).astype(int),
+        "n": (1.2 * raw).astype(int), "labels": np.zeros(len(rows), int),
     }  # fmt: skip
     columns = []
     for place, field in enumerate(counts_schema()):

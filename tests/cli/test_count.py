@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -13,6 +14,8 @@ from typer.testing import CliRunner, Result
 from murmure.cli.count import count
 from murmure.errors import MurmureError, UsageError
 from murmure.influence import DERIVED, METRICS
+from murmure.influence.audit import apply_labels, draw_sample
+from murmure.tagging.folder import ModelFolder
 from tests.runs import write_run
 
 app = typer.Typer()
@@ -58,3 +61,18 @@ def test_wrong_usage_is_told_before_anything_is_read(arguments: list[str]) -> No
 def test_what_is_no_run_is_an_error_of_murmure(tmp_path: Path) -> None:
     result = run(tmp_path)
     assert isinstance(result.exception, MurmureError)
+
+
+def test_labels_about_entities_alone_are_said_not_to_audit_all(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"mentions": ["Brizelo"], "text": f"{n}"} for n in range(40)]
+    folder = write_run(tmp_path / "run", rows, fingerprint=ModelFolder.open("fast").fingerprint)
+    labels = {"sentiment": "neutral", "experience": "none", "touchpoint": "none"}
+    labels |= {"sponsored": "no"}
+    told = []
+    for whole in (False, True):
+        drawn = draw_sample(folder, size=40, whole=whole).units
+        apply_labels(folder, {unit.key: labels for unit in drawn})
+        told.append(run(folder, "--by", "entity", "-o", tmp_path / "counts.csv").stderr)
+    remedy = '; "all" with none: murmure audit sample --whole'
+    assert f"counts audited with 40 labels by hand{remedy}\n" in told[0]
+    assert "counts audited with 80 labels by hand\n" in told[1]

@@ -13,6 +13,7 @@ import pytest
 
 from murmure.errors import InputError, RunError, UsageError
 from murmure.influence import count
+from murmure.influence.accuracy import measure
 from murmure.influence.audit import AUDIT_FILE, apply_labels, draw_sample, drawn_keys, load_audit
 from murmure.influence.runs import open_runs
 from murmure.influence.sheets import read_sheet, write_sheet
@@ -91,6 +92,71 @@ def test_a_post_is_asked_about_each_entity_that_it_names(tmp_path: Path) -> None
     ]
     draw = draw_sample(write_run(tmp_path / "run", rows), size=9)
     assert {unit.about for unit in draw.units} == {"Brizelo", "Torvella"}
+
+
+NAMING: list[dict[str, Any]] = [
+    {
+        "text": f"post {number}",
+        "sentiment": "positive",
+        "mentions": [{"entity": name, "sentiment": "negative"} for name in names],
+    }
+    for number, names in enumerate([["Brizelo", "Torvella"], ["Brizelo"], [], ["Torvella"]] * 10)
+]
+
+
+def test_posts_as_wholes_are_drawn_where_they_name_an_entity(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", NAMING)
+    draw = draw_sample(run, size=99, whole=True)
+    assert {unit.about for unit in draw.units} == {None}
+    assert {unit.labels["sentiment"] for unit in draw.units} == {"positive"}
+    assert sorted(int(unit.id[1:]) % 4 for unit in draw.units) == [0] * 10 + [1] * 10 + [3] * 10
+    assert draw.population == 30
+    assert draw.token != draw_sample(run, size=99).token
+
+
+def test_of_a_run_without_catalogue_posts_are_drawn_as_wholes_anyway(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", ROWS)
+    assert draw_sample(run, size=20, whole=True) == draw_sample(run, size=20)
+
+
+def test_posts_as_wholes_and_about_entities_stand_each_for_their_own_kind(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", NAMING)
+    for size, whole in ((6, True), (9, True), (10, False)):
+        drawn = draw_sample(run, size=size, whole=whole, seed=size).units
+        apply_labels(run, {unit.key: {"sentiment": "positive"} for unit in drawn})
+    audit = load_audit(open_runs([run]))
+    assert audit is not None
+    weights: dict[bool, float] = {}
+    for name, weight in zip(audit["entity"].to_pylist(), audit["weight"].to_pylist(), strict=True):
+        weights[name is None] = weights.get(name is None, 0.0) + weight
+    assert weights == {True: pytest.approx(30), False: pytest.approx(40)}
+    (sentiment,) = measure(audit)
+    assert sentiment.labels == 25
+    assert sentiment.accuracy.value == pytest.approx(30 / 70)
+
+
+def test_labels_of_posts_as_wholes_audit_all_and_others_do_not(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", NAMING, fingerprint=ModelFolder.open("fast").fingerprint)
+    labels = {"sentiment": "positive", "experience": "own", "touchpoint": "product"}
+    labels |= {"sponsored": "no"}
+
+    def positive() -> float:
+        wanted = {"entity": "all", "window": "all", "metric": "posts", "promotion": "all"}
+        wanted |= {"sentiment": "positive"}
+        (row,) = [row for row in counts.to_pylist() if wanted.items() <= row.items()]
+        return float(row["estimate"])
+
+    apply_labels(run, {unit.key: labels for unit in draw_sample(run, size=40).units})
+    counts = count(run, by=["entity"])
+    # 20 labels an entity are too few, and none is of "all".
+    assert "unused_labels" in json.loads(counts.schema.metadata[b"murmure"])
+    assert positive() < 29.5
+    drawn = draw_sample(run, size=30, whole=True).units
+    apply_labels(run, {unit.key: labels for unit in drawn})
+    counts = count(run, by=["entity"])
+    told = json.loads(counts.schema.metadata[b"murmure"])
+    assert (told["audited"], told["audited_all"]) == (30, 30)
+    assert positive() == pytest.approx(30)
 
 
 def test_the_sheet_opens_in_a_spreadsheet(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from murmure.influence.tables import (
 
 def table(*entities: str) -> pa.Table:
     texts: dict[str, Any] = dict.fromkeys((*SLICE_COLUMNS, *METRIC_COLUMNS), "all")
-    rows = [texts | {"entity": entity, "raw": None, "n": 0} for entity in entities]
+    rows = [texts | {"entity": entity, "raw": None, "n": 0, "labels": 0} for entity in entities]
     return pa.Table.from_pylist(rows, schema=counts_schema())
 
 

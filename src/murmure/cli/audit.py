@@ -57,6 +57,14 @@ def sample(  # noqa: PLR0917 - Typer reads the options from these
         str, typer.Option(metavar="LABELS", help="Languages drawn from.")
     ] = "fr,en,mixed",
     seed: Annotated[int, typer.Option(min=0, help="The same gives the same sample.")] = 0,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="Ask about posts as wholes, for the numbers of 'all', not about each brand that "
+            "they name. Changes nothing in a run without catalogue.",
+        ),
+    ] = False,
     show_labels: Annotated[
         bool,
         typer.Option(
@@ -80,6 +88,7 @@ def sample(  # noqa: PLR0917 - Typer reads the options from these
         stratify=_names(stratify),
         languages=_names(languages),
         seed=seed,
+        whole=whole,
         partial=partial,
     )
     if output == "-":

@@ -97,7 +97,10 @@ def count(  # noqa: PLR0917 - Typer reads the options from these
     influence.write_counts(counts, output)
     told = json.loads((counts.schema.metadata or {}).get(b"murmure", b"{}"))
     if told.get("audited"):
-        typer.echo(f"murmure: counts audited with {told['audited']:,} labels by hand", err=True)
+        message = f"murmure: counts audited with {told['audited']:,} labels by hand"
+        if not told["audited_all"]:
+            message += '; "all" with none: murmure audit sample --whole'
+        typer.echo(message, err=True)
 
 
 def _names(listed: str) -> list[str]:

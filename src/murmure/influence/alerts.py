@@ -280,11 +280,11 @@ def add_alerts(counts: pa.Table, *, window: str, level: float = LEVEL) -> pa.Tab
     return pa.concat_tables([counts, pa.table(columns, schema=schema)]).unify_dictionaries()
 
 
-_Numbers = tuple[float | None, float | None, float | None, float | None]
+_Numbers = tuple[float | None, float | None, float | None, float | None, int]
 
 
 def _series(counts: pa.Table) -> dict[str, dict[str, _Numbers]]:
-    """The numbers of `bad` by entity, then by window, both in the table's order."""
+    """The numbers of `bad` and its labels by hand, by entity and window, in the table's order."""
     import pyarrow.compute as pc
 
     wanted = pc.equal(counts["metric"], "bad")
@@ -294,7 +294,7 @@ def _series(counts: pa.Table) -> dict[str, dict[str, _Numbers]]:
     found: dict[str, dict[str, _Numbers]] = {}
     for row in counts.filter(wanted).to_pylist():
         if row["window"][:1].isdigit():  # neither "all" nor "unknown"
-            numbers = (row["raw"], row["estimate"], row["low"], row["high"])
+            numbers = (row["raw"], row["estimate"], row["low"], row["high"], row["labels"])
             found.setdefault(row["entity"], {})[row["window"]] = numbers
     return found
 
@@ -333,7 +333,7 @@ def _rows(
     window: str,
     level: float,
 ) -> Iterator[dict[str, object]]:
-    nothing: _Numbers = (0.0, None, None, None)
+    nothing: _Numbers = (0.0, None, None, None, 0)
     filled = [numbers.get(name, nothing) for name in order]
     raw = np.array([one[0] or 0.0 for one in filled])
     told = list(numbers.values())
@@ -349,6 +349,7 @@ def _rows(
         if corrected[place] is not None:
             low, high = _velocity_interval(filled, place)
         base: dict[str, object] = {"entity": entity, "window": name, "promotion": ORGANIC}
+        base["labels"] = numbers[name][4]
         yield base | {
             "metric": "velocity",
             "raw": velocity[place],
@@ -382,7 +383,7 @@ def _velocity_interval(filled: Sequence[_Numbers], place: int) -> tuple[float, f
     mean = float(before[:, 0].mean())
     under = float(np.sqrt(((before[:, 0] - before[:, 1]) ** 2).sum())) / len(before)
     over = float(np.sqrt(((before[:, 2] - before[:, 0]) ** 2).sum())) / len(before)
-    _, value, low, high = filled[place]
+    _, value, low, high, _ = filled[place]
     return ratio_interval(
         (value or 0.0, low or 0.0, high or 0.0), (mean, mean - under, mean + over)
     )

@@ -1,10 +1,11 @@
 """Audits: a random sample of a run's posts, labelled by a person, kept in the run's folder.
 
 What is sampled is a *unit*: a post, or, where the run was tagged with a catalogue, a post and an
-entity that it names, since that is what counts add up. A draw is kept in `RUN/audit` with the
-design weight of each unit (how many units of the run it stands for), so that no spreadsheet can
-change it; the labels read back lie beside it. Both tell a unit by the post's id and a digest of its
-text: they outlive a run that is tagged again, and hold neither text nor author.
+entity that it names, since that is what counts add up. Of such a run posts as wholes can be drawn
+too: what counts call "all" adds them up. The two kinds are never mixed. A draw is kept in
+`RUN/audit` with the design weight of each unit (how many units of the run it stands for), so that
+no spreadsheet can change it; the labels read back lie beside it. Both tell a unit by the post's id
+and a digest of its text: they outlive a run that is tagged again, and hold neither text nor author.
 
 What a unit costs the reader is the same everywhere, what it tells is not: `sampling` may draw more
 of those that the tagger is unsure of.
@@ -83,6 +84,7 @@ def draw_sample(
     stratify: Collection[str] = (),
     languages: Collection[str] = ("fr", "en", "mixed"),
     seed: int = 0,
+    whole: bool = False,
     partial: bool = False,
 ) -> Draw:
     """Draws a sample of a run's posts, and keeps the draw in the run's folder.
@@ -93,6 +95,8 @@ def draw_sample(
         stratify: any of `STRATA`; a simple random sample where empty.
         languages: which languages' posts are drawn from: those that are counted.
         seed: the same gives the same sample.
+        whole: whether posts that name an entity are drawn as wholes, for the numbers of "all"; of
+            a run without catalogue they always are.
         partial: whether an unfinished run is taken as far as it goes.
 
     Raises:
@@ -115,8 +119,9 @@ def draw_sample(
             if value not in known:
                 raise UsageError(f"{option} {value}: unknown; known are {', '.join(known)}")
     (run,) = open_runs([folder], partial=partial)
+    whole = whole and run.catalog is not None
     with connect([run]) as connection:
-        numbers, names, uncertain, cells = read_frame(connection, run, languages, stratify)
+        numbers, names, uncertain, cells = read_frame(connection, run, languages, stratify, whole)
         if not len(numbers):
             message = f"{run.folder}: no post to draw in {', '.join(sorted(languages))}"
             raise RunError(f"{message}; see --languages, and the catalogue that it was tagged with")
@@ -129,8 +134,8 @@ def draw_sample(
             )
         generator = np.random.default_rng(seed)
         chosen, weights = choose_units(generator, codes, uncertain, size)
-        token = _token(run, size, stratify, languages, seed)
-        rows = read_units(connection, run, numbers[chosen], names[chosen])
+        token = _token(run, size, stratify, languages, seed, whole=whole)
+        rows = read_units(connection, run, numbers[chosen], names[chosen], whole)
     units = tuple(
         Unit(
             key=f"u{token}-{place + 1}",
@@ -202,14 +207,14 @@ def load_audit(runs: Sequence[Run]) -> pa.Table | None:
 
     Labels of posts that a run no longer holds, or holds with another text, are left out. Where
     a stratum was labelled in part, those labelled stand for the whole of it; where a stratum was
-    not labelled at all, the others stand for it. Of several draws of one run each counts by its
-    share of the labels.
+    not labelled at all, the others stand for it. Of several draws of one kind of one run each
+    counts by its share of the labels.
 
     Returns:
         None where nothing is labelled; else a row a unit with the columns `number` (of the post,
         over all runs), `id`, `entity` (null for a post as a whole), `audited` (draw), `stratum`,
-        `weight` (they sum to the run's units), and per tag `TAG_true` (null where left empty),
-        `TAG` and `TAG_probabilities`.
+        `weight` (they sum to the run's units of each kind that was drawn), and per tag `TAG_true`
+        (null where left empty), `TAG` and `TAG_probabilities`.
     """
     import pyarrow as pa
 
@@ -226,6 +231,8 @@ def _token(
     stratify: Collection[str],
     languages: Collection[str],
     seed: int,
+    *,
+    whole: bool,
 ) -> str:
     told = [
         run.fingerprint,
@@ -235,6 +242,7 @@ def _token(
         sorted(languages),
         seed,
         run.folder.resolve().name,
+        *(["whole"] if whole else []),
     ]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
 
@@ -357,10 +365,12 @@ def _audit_table(
 
     labelled: dict[tuple[str, str], int] = {}
     by_draw: dict[str, int] = {}
+    by_kind: dict[bool, int] = {}  # posts as wholes and posts about entities are two populations
     for row in held:
         stratum = (row["token"], row["stratum"])
         labelled[stratum] = labelled.get(stratum, 0) + 1
         by_draw[row["token"]] = by_draw.get(row["token"], 0) + 1
+        by_kind[row["entity"] is None] = by_kind.get(row["entity"] is None, 0) + 1
     sizes: dict[tuple[str, str], float] = {}
     for token, rows in draws.items():
         for row in rows:
@@ -371,7 +381,7 @@ def _audit_table(
         whole = sum(size for (name, _), size in sizes.items() if name == token)
         covered = sum(size for key, size in sizes.items() if key[0] == token and key in labelled)
         stratum = (token, row["stratum"])
-        share = by_draw[token] / len(held)
+        share = by_draw[token] / by_kind[row["entity"] is None]
         weights.append(sizes[stratum] / labelled[stratum] * whole / covered * share)
     columns: dict[str, pa.Array] = {
         "number": pa.array([row["unit"]["number"] for row in held], pa.int64()),

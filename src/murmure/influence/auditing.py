@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from murmure.influence.audited import FEWEST, from_sample
+from murmure.influence.audited import FEWEST, Audited, from_sample
 from murmure.influence.cells import Cells
 from murmure.influence.classes import CLASS_TAGS, class_numbers
 from murmure.influence.layout import Layout
@@ -32,7 +32,8 @@ class Labels:
         entity: position among the material's entities.
         win, language, channel, media, author: as in `material.Material`; author is any number.
         echo: whether the post copies another.
-        kind: what the model says of it: its position among the kinds of `cells.Cells`.
+        cell: what the model says of it.
+        kind: the same more roughly: its position among the kinds of `cells.Cells`.
         classes: what the person says.
         weight: how many posts it stands for.
     """
@@ -44,6 +45,7 @@ class Labels:
     media: Numbers
     author: Numbers
     echo: NDArray[np.bool_]
+    cell: Numbers
     kind: Numbers
     classes: Numbers
     weight: Table
@@ -72,9 +74,9 @@ def gather_labels(posts: Posts, audit: pa.Table, cells: Cells, material: Materia
     number = audit["number"].to_numpy().astype(np.int64)
     place = np.flatnonzero(posts.kept[number])
     number = number[place]
-    kind = cells.kind[cells_of(audit.take(pa.array(place)), cells)]
+    cell = cells_of(audit.take(pa.array(place)), cells)
     kept = (classes[place] >= 0) & (entity[place] >= 0)
-    number, place = number[kept], place[kept]
+    number, place, cell = number[kept], place[kept], cell[kept]
     author = posts.author[number].astype(np.int64)
     channel = posts.channel[number].astype(np.int64)
     return Labels(
@@ -86,7 +88,8 @@ def gather_labels(posts: Posts, audit: pa.Table, cells: Cells, material: Materia
         # Who did not say is nobody else.
         author=np.where(author > 0, author, -1 - place),
         echo=posts.echo[number],
-        kind=kind[kept].astype(np.int64),
+        cell=cell.astype(np.int64),
+        kind=cells.kind[cell].astype(np.int64),
         classes=classes[place],
         weight=audit["weight"].to_numpy()[place],
     )
@@ -99,6 +102,7 @@ class Audit:
     Attributes:
         rows: the slices.
         estimate, low, high: of shape (slices, numbers).
+        labels: of shape (slices,): how many they rest on.
         used: the labelled posts that they rest on.
     """
 
@@ -106,7 +110,25 @@ class Audit:
     estimate: Table
     low: Table
     high: Table
+    labels: Numbers
     used: frozenset[int]
+
+    @staticmethod
+    def of(found: Mapping[int, Audited], used: Iterable[int], numbers: int) -> Audit:
+        """What was found, by slice.
+
+        Args:
+            found: of each slice so many numbers.
+            used: labelled posts.
+            numbers: how many.
+        """
+        rows = np.array(sorted(found), np.int64)
+        parts = [
+            np.array([getattr(found[int(row)], name) for row in rows]).reshape(-1, numbers)
+            for name in ("estimate", "low", "high")
+        ]
+        labels = np.array([found[int(row)].labels for row in rows], np.int64)
+        return Audit(rows, parts[0], parts[1], parts[2], labels, frozenset(used))
 
 
 def audit_numbers(
@@ -135,45 +157,55 @@ def audit_numbers(
         level: how often intervals shall cover the truth.
         originals: whether the numbers are of posts that are no echoes.
     """
-    here = (labels.entity >= layout.entities.start) & (labels.entity < layout.entities.stop)
-    if originals:
-        here &= ~labels.echo
-    chosen = np.flatnonzero(here)
+    chosen = np.flatnonzero(~labels.echo) if originals else np.arange(len(labels))
     wanted = members(numbers)
-    found: dict[int, tuple[Table, Table, Table]] = {}
+    found: dict[int, Audited] = {}
     used: set[int] = set()
+    for row, some, own in labelled_slices(labels, layout, chosen):
+        if n[row] <= 0:
+            continue
+        used.update(some.tolist())
+        told = [said[int(o)][c] for o, c in zip(own, labels.kind[some], strict=True)]
+        found[row] = from_sample(
+            values[row],
+            round(float(n[row])),
+            np.array(told),
+            wanted[:, labels.classes[some]].T.astype(float),
+            weights=labels.weight[some],
+            clusters=labels.author[some],
+            level=level,
+            model=(values[row], np.maximum(deviations[row], 1e-9)),
+        )
+    return Audit.of(found, used, len(numbers))
+
+
+def labelled_slices(
+    labels: Labels, layout: Layout, chosen: Numbers
+) -> Iterator[tuple[int, Numbers, Numbers]]:
+    """The slices of entities that hold `audited.FEWEST` of the chosen labelled posts or more.
+
+    Args:
+        labels: of all entities.
+        layout: the entities' slices.
+        chosen: some labelled posts.
+
+    Yields:
+        The slice, its labelled posts, and the slice of one language that each of them is in.
+    """
+    entity = labels.entity[chosen]
+    here = (entity >= layout.entities.start) & (entity < layout.entities.stop)
+    chosen = chosen[here]
+    seen: set[int] = set()
     for win, place in _cuts(labels, layout, chosen):
         own = layout.row(labels.language[chosen], win, place)
         whole = layout.row(np.zeros_like(win), win, place)
         for rows in (own, whole):
             counts = np.bincount(rows[rows >= 0], minlength=layout.count)
-            for row in np.flatnonzero(counts >= FEWEST):
-                if int(row) in found or n[row] <= 0:
-                    continue
-                at = np.flatnonzero(rows == row)
-                told = np.array(
-                    [said[int(o)][c] for o, c in zip(own[at], labels.kind[chosen[at]], strict=True)]
-                )
-                some = chosen[at]
-                used.update(some.tolist())
-                after = from_sample(
-                    values[row],
-                    round(float(n[row])),
-                    told,
-                    wanted[:, labels.classes[some]].T.astype(float),
-                    weights=labels.weight[some],
-                    clusters=labels.author[some],
-                    level=level,
-                    model=(values[row], np.maximum(deviations[row], 1e-9)),
-                )
-                found[int(row)] = after.estimate, after.low, after.high
-    rows_ = np.array(sorted(found), np.int64)
-    empty = np.zeros((0, len(numbers)))
-    parts = [
-        np.array([found[int(row)][part] for row in rows_]) if len(rows_) else empty
-        for part in range(3)
-    ]
-    return Audit(rows_, parts[0], parts[1], parts[2], frozenset(used))
+            for row in np.flatnonzero(counts >= FEWEST).tolist():
+                if row not in seen:
+                    seen.add(row)
+                    at = np.flatnonzero(rows == row)
+                    yield row, chosen[at], own[at]
 
 
 def _cuts(labels: Labels, layout: Layout, chosen: Numbers) -> list[tuple[Numbers, Numbers]]:

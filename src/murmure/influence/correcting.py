@@ -124,6 +124,14 @@ class Entities:
         """How many labels of the audit changed a number of what was counted so far."""
         return 0 if self._estimator is None else len(self._estimator.used)
 
+    @property
+    def labels_used_whole(self) -> int:
+        """How many of these are of posts as wholes, and changed numbers of "all"."""
+        if self._estimator is None or self._estimator.labels is None:
+            return 0
+        entity = self._estimator.labels.entity
+        return sum(int(entity[label]) == 0 for label in self._estimator.used)
+
     def together(self) -> Iterator[range]:
         """Entities whose slices are worked out at once: "all" by itself, then a few thousand."""
         yield range(1)

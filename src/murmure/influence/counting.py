@@ -142,13 +142,15 @@ def count(
     }
     if entities.labels_used:
         told["audited"] = entities.labels_used
+        told["audited_all"] = entities.labels_used_whole
     elif labels is not None:
         told["unused_labels"] = len(labels)
         _LOG.warning(
             "%s labels by hand, but no entity has %s: nothing changed; draw more with "
-            "murmure audit sample",
+            "murmure audit sample%s",
             f"{len(labels):,}",
             FEWEST,
+            "" if "entity" in by or not groups else " --whole",
         )
     if known.note:
         told["no_estimates"] = known.note

@@ -8,16 +8,23 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from murmure.influence.audited_people import NAMES, NET, audit_people, numbers_of
 from murmure.influence.auditing import Labels, audit_numbers
 from murmure.influence.cells import OVERALL
 from murmure.influence.classes import ATTITUDE, OWN, QUESTIONS, TAG_QUESTIONS, Flags, where
 from murmure.influence.correction import Answer, Corrector, Slices
 from murmure.influence.crowds import People
+from murmure.influence.estimated import (
+    Estimated,
+    find_concentration,
+    find_influence,
+    find_share,
+)
 from murmure.influence.intervals import Sizes, find_bounds, independent
 from murmure.influence.layout import Layout, add_languages, histograms, kinds, originals
 from murmure.influence.metrics import ALL, ORGANIC
 from murmure.influence.numbers import OF_ORIGINALS, OF_POSTS, Number, members, wider
-from murmure.influence.voices import ANSWERS, count_people
+from murmure.influence.voices import ANSWERS, Chances, count_people, find_chances
 
 Table = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -28,22 +35,6 @@ _POST_QUESTIONS = ("attitude", "sentiment", "sponsored")
 _ORGANIC = where(sponsored="no")
 _FOR, _AGAINST, _ = ATTITUDE.member
 _GOOD, _BAD, _ = OWN.member
-
-
-@dataclass(frozen=True, slots=True)
-class Estimated:
-    """One number in all slices of entities, each array of shape (slices,); NaN is not known."""
-
-    estimate: Table
-    low: Table
-    high: Table
-
-    @staticmethod
-    def within(estimate: Table, low: Table, high: Table, top: Table | float) -> Estimated:
-        """Numbers put into [0, `top`], with `low` at most and `high` at least the estimate."""
-        estimate = np.clip(estimate, 0, top)
-        low, high = np.clip(low, 0, estimate), np.clip(np.maximum(high, estimate), 0, top)
-        return Estimated(estimate, low, high)
 
 
 @dataclass(slots=True)
@@ -77,22 +68,6 @@ class Estimator:
         Returns:
             By promotion, metric, experience, touchpoint and sentiment.
         """
-        found = self._all_but_share(people)
-        if rivals is not None:
-            voices = found[ORGANIC, "voices", ALL, ALL, ALL]
-            found[ORGANIC, "share", ALL, ALL, ALL] = _share(voices, rivals)
-        return found
-
-    def organic_voices(self, people: People) -> Table:
-        """Organic voices of a group's people, in each of their slices."""
-        layout = people.layout
-        name = _SPONSORED.name
-        counts = histograms(layout, self.corrector.cells.bins_of([name]), originals(layout))
-        slices = Slices(counts, layout.languages, layout.parents)
-        answer = self.corrector.answer(_SPONSORED, slices, roots=self.roots.get(name))
-        return count_people(people, self.corrector, {name: answer})[ORGANIC]
-
-    def _all_but_share(self, people: People) -> dict[Key, Estimated]:
         layout = people.layout
         echo = layout.material.echo[layout.here]
         nobody = layout.material.author[layout.here] == 0
@@ -127,7 +102,17 @@ class Estimator:
                 found[key] = self._bounded(
                     layout, value, n, member=member, answer=of_posts["sponsored"]
                 )
-        return found | self._people(people, answers)
+        return found | self._people(people, answers, rivals)
+
+    def organic_voices(self, people: People) -> Table:
+        """Organic voices of a group's people, in each of their slices."""
+        layout = people.layout
+        name = _SPONSORED.name
+        counts = histograms(layout, self.corrector.cells.bins_of([name]), originals(layout))
+        slices = Slices(counts, layout.languages, layout.parents)
+        answer = self.corrector.answer(_SPONSORED, slices, roots=self.roots.get(name))
+        chances = find_chances(layout, self.corrector, {name: answer})
+        return count_people(people, chances)[ORGANIC]
 
     def _answers(self, slices: Slices, names: tuple[str, ...]) -> dict[str, Answer]:
         return {
@@ -204,10 +189,8 @@ class Estimator:
         )
         self.used.update(audit.used)
         for place, number in enumerate(numbers):
-            estimated = found[number.key]
-            estimated.estimate[audit.rows] = audit.estimate[:, place]
-            estimated.low[audit.rows] = audit.low[:, place]
-            estimated.high[audit.rows] = audit.high[:, place]
+            three = audit.estimate[:, place], audit.low[:, place], audit.high[:, place]
+            found[number.key].put(audit.rows, Estimated(*three, audit.labels))
 
     def _bounded_all(
         self,
@@ -235,7 +218,9 @@ class Estimator:
         top = n[:, None]
         found = Estimated.within(values, low * top, high * top, top)
         return {
-            number.key: Estimated(found.estimate[:, at], found.low[:, at], found.high[:, at])
+            number.key: Estimated(
+                found.estimate[:, at], found.low[:, at], found.high[:, at], found.labels.copy()
+            )
             for at, number in enumerate(numbers)
         }
 
@@ -277,34 +262,51 @@ class Estimator:
         deviation: Table = found * n
         return deviation
 
-    def _people(self, people: People, answers: Mapping[str, Answer]) -> dict[Key, Estimated]:
+    def _people(
+        self, people: People, answers: Mapping[str, Answer], rivals: Table | None
+    ) -> dict[Key, Estimated]:
         layout = people.layout
-        sums = count_people(people, self.corrector, answers)
+        chances = find_chances(layout, self.corrector, answers)
+        sums = count_people(people, chances)
         voices = sums["voices"]
-        found: dict[Key, Estimated] = {}
-        for promotion, place in ANSWERS.items():
-            member = _SPONSORED.member[place]
-            whole = (promotion, "voices", ALL, ALL, ALL)
-            found[whole] = self._bounded(
-                layout, sums[promotion], voices, member=member, answer=answers["sponsored"]
+        numbers = {
+            promotion: self._bounded(
+                layout,
+                sums[promotion],
+                voices,
+                member=_SPONSORED.member[place],
+                answer=answers["sponsored"],
             )
-            key = (promotion, "concentration", ALL, ALL, ALL)
-            found[key] = _concentration(sums, promotion, found[whole])
+            for promotion, place in ANSWERS.items()
+        }
         for name, member in (("advocates", _GOOD), ("detractors", _BAD)):
-            key = (ORGANIC, name, ALL, ALL, ALL)
-            found[key] = self._bounded(
+            numbers[name] = self._bounded(
                 layout, sums[name], voices, member=member, answer=answers["own"]
             )
-        organic = found[ORGANIC, "voices", ALL, ALL, ALL]
-        found[ORGANIC, "influence", ALL, ALL, ALL] = self._influence(
-            layout, sums, organic, answers["attitude"]
-        )
+        numbers[NET] = self._net(layout, sums, answers["attitude"])
+        told = numbers[ORGANIC].estimate.copy()
+        if self.labels is not None and len(self.labels):
+            self._audit_people(self.labels, people, chances, sums=sums, numbers=numbers)
+        organic = numbers[ORGANIC]
+        found = {
+            (ORGANIC, name, ALL, ALL, ALL): numbers[name] for name in ("advocates", "detractors")
+        }
+        for promotion in ANSWERS:
+            found[promotion, "voices", ALL, ALL, ALL] = numbers[promotion]
+            found[promotion, "concentration", ALL, ALL, ALL] = find_concentration(
+                sums, promotion, numbers[promotion]
+            )
+        found[ORGANIC, "influence", ALL, ALL, ALL] = find_influence(numbers[NET], voices, organic)
+        if rivals is not None:
+            # Whom an audit finds here, it finds in the group.
+            group = rivals + organic.estimate - told
+            found[ORGANIC, "share", ALL, ALL, ALL] = find_share(organic, group)
         return found
 
-    def _influence(
-        self, layout: Layout, sums: Mapping[str, Table], organic: Estimated, answer: Answer
-    ) -> Estimated:
+    def _net(self, layout: Layout, sums: Mapping[str, Table], answer: Answer) -> Estimated:
+        """Half the voices and half of how many more are for than against."""
         voices, ahead, behind = sums["voices"], sums["for"], sums["against"]
+        net = numbers_of(sums)[NET]
 
         def deviation(value: Table, member: Flags) -> Table:
             return self._deviation(layout, value, voices, member, answer)
@@ -312,39 +314,33 @@ class Estimator:
         # Var(a - b) = 2 Var(a) + 2 Var(b) - Var(a + b)
         of_each = deviation(ahead, _FOR) ** 2 + deviation(behind, _AGAINST) ** 2
         of_both = deviation(ahead + behind, _FOR | _AGAINST) ** 2
-        spread = self.z * np.sqrt(np.maximum(2 * of_each - of_both, of_each / 4))
-        known = np.maximum(organic.estimate, 1e-9)
-        value = np.clip((ahead - behind) / known, -1, 1)
-        whole = (organic.high - organic.low) / 2 * np.abs(value)
-        reach = np.sqrt(spread**2 + whole**2) / known
-        empty = organic.estimate < 0.5  # nobody's influence is not known
-        scale = np.where(empty, np.nan, 100.0)
-        low, high = np.clip(value - reach, -1, value), np.clip(value + reach, value, 1)
-        return Estimated(scale * value, scale * low, scale * high)
+        reach = self.z / 2 * np.sqrt(np.maximum(2 * of_each - of_both, of_each / 4))
+        return Estimated(net, net - reach, net + reach, np.zeros(len(net), np.int64))
 
-
-def _share(voices: Estimated, rivals: Table) -> Estimated:
-    group = np.maximum(rivals, voices.estimate)
-    others = group - voices.estimate
-    known = group >= 0.5
-
-    def share(number: Table) -> Table:
-        return np.where(known, number / np.maximum(number + others, 1e-9), np.nan)
-
-    return Estimated(share(voices.estimate), share(voices.low), share(voices.high))
-
-
-def _concentration(sums: Mapping[str, Table], promotion: str, voices: Estimated) -> Estimated:
-    posts, squares = sums[f"posts:{promotion}"], sums[f"squares:{promotion}"]
-    none = (voices.estimate < 0.5) | (squares <= 0)
-    value = np.where(none, np.nan, posts**2 / np.maximum(squares, 1e-9))
-    value = np.clip(value, 1, np.maximum(voices.estimate, 1))
-    # The mix of organic and sponsored moves it as it moves the voices.
-    known = np.maximum(voices.estimate, 1e-9)
-    low, high = value * voices.low / known, value * voices.high / known
-    most = np.maximum(sums["voices"], 1)
-    high = np.minimum(np.maximum(high, value), np.maximum(most, value))
-    return Estimated(value, np.maximum(np.minimum(low, value), 1), high)
+    def _audit_people(
+        self,
+        labels: Labels,
+        people: People,
+        chances: Chances,
+        *,
+        sums: Mapping[str, Table],
+        numbers: dict[str, Estimated],
+    ) -> None:
+        """As `_audit`, of people."""
+        audit = audit_people(
+            labels,
+            people,
+            chances,
+            values=np.array([numbers[name].estimate for name in NAMES]).T,
+            deviations=np.array([numbers[n].high - numbers[n].low for n in NAMES]).T / (2 * self.z),
+            level=self.level,
+        )
+        self.used.update(audit.used)
+        top = sums["voices"][audit.rows]
+        for place, name in enumerate(NAMES):
+            three = audit.estimate[:, place], audit.low[:, place], audit.high[:, place]
+            audited = Estimated.within(*three, top, labels=audit.labels)
+            numbers[name].put(audit.rows, audited)
 
 
 def _strengths(layout: Layout, answer: Answer) -> Table:

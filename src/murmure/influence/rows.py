@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-    from murmure.influence.estimates import Estimated
+    from murmure.influence.estimated import Estimated
 
 Numbers = NDArray[np.signedinteger[Any]]
 Table = NDArray[np.float64]
@@ -166,9 +166,14 @@ def _estimated(
     names = ("estimate", "low", "high")
     if estimates is None:
         nothing = pa.nulls(int(present.sum()), pa.float64())
-        return dict.fromkeys(names, nothing)
+        none = pa.array(np.zeros(int(present.sum()), np.int32))
+        return dict.fromkeys(names, nothing) | {"labels": none}
     there = np.flatnonzero(row >= 0)
-    found = {}
+    labels = np.zeros(present.shape, np.int32)
+    for place, kind in enumerate(_KINDS):
+        if (estimated := estimates.get(kind.key)) is not None:
+            labels[there, place] = estimated.labels[row[there]]
+    found = {"labels": pa.array(labels[present])}
     for name in names:
         table = np.full(present.shape, np.nan)
         for place, kind in enumerate(_KINDS):

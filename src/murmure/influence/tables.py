@@ -20,6 +20,8 @@ SLICE_COLUMNS = ("entity", "window", "language", "channel", "media", "promotion"
 METRIC_COLUMNS = ("metric", "experience", "touchpoint", "sentiment")
 #: The numbers: labels counted, corrected, its interval, and the posts it rests on.
 NUMBER_COLUMNS = ("raw", "estimate", "low", "high", "n")
+#: How many labels by hand the estimate rests on; 0 where it rests on the model alone.
+LABELS_COLUMN = "labels"
 
 # The columns whose texts are the user's, and may be many.
 _INDEXES = {name: pa.int32() for name in ("entity", "window", "channel")}
@@ -45,7 +47,11 @@ def counts_schema() -> pa.Schema:
         for name in SLICE_COLUMNS + METRIC_COLUMNS
     ]
     numbers = [pa.field(name, pa.float64()) for name in NUMBER_COLUMNS[:-1]]
-    return pa.schema([*texts, *numbers, pa.field("n", pa.int64(), nullable=False)])
+    counted = [
+        pa.field("n", pa.int64(), nullable=False),
+        pa.field(LABELS_COLUMN, pa.int32(), nullable=False),
+    ]
+    return pa.schema([*texts, *numbers, *counted])
 
 
 def write_counts(counts: pa.Table, output: str | Path) -> None:

@@ -3,7 +3,8 @@
 
 A unit is a post or, where the run was tagged with a catalogue, a post and an entity that it names,
 with the tags that count there: sentiment, experience and touchpoint of the mention, language and
-sponsored of the post.
+sponsored of the post. What counts call "all" adds up posts as wholes, those that name some entity:
+they are units as well, of a second kind.
 """
 
 from __future__ import annotations
@@ -36,12 +37,14 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _units(table: str, *, named: bool) -> str:
+def _units(table: str, run: Run, *, whole: bool) -> str:
     """SQL of the units of a table of posts: their number, entity, tags and probabilities."""
+    named = run.catalog is not None
     post = "number, language, channel, sponsored, language_probabilities, sponsored_probabilities"
     tags = [name for tag in _OF_MENTION for name in (tag, f"{tag}_probabilities")]
-    if not named:
-        return f"(SELECT {post}, NULL::VARCHAR AS entity, {', '.join(tags)} FROM {table})"
+    if whole or not named:
+        some = "WHERE len(mentions) > 0" if named else ""
+        return f"(SELECT {post}, NULL::VARCHAR AS entity, {', '.join(tags)} FROM {table} {some})"
     own = ", ".join(f"mention.{name} AS {name}" for name in tags)
     neutral = LABELS["sentiment"].index("neutral") + 1
     # As counts do: of several mentions the one that is least likely neutral speaks.
@@ -59,9 +62,21 @@ def _columns(run: Run) -> list[str]:
 
 
 def read_frame(
-    connection: DuckDBPyConnection, run: Run, languages: Collection[str], stratify: Collection[str]
+    connection: DuckDBPyConnection,
+    run: Run,
+    languages: Collection[str],
+    stratify: Collection[str],
+    whole: bool,
 ) -> tuple[Integers, NDArray[np.object_], Floats, NDArray[np.str_]]:
-    """Of every unit its post's number, its entity, its uncertainty from 0 to 1, and its cell."""
+    """Of every unit its post's number, its entity, its uncertainty from 0 to 1, and its cell.
+
+    Args:
+        connection: a DuckDB.
+        run: whose.
+        languages: of the posts.
+        stratify: any of `STRATA`.
+        whole: whether the units are posts as wholes, where the run has a catalogue.
+    """
     impure = " + ".join(
         f"1 - list_dot_product({tag}_probabilities::FLOAT[], {tag}_probabilities::FLOAT[])"
         for tag in _UNCERTAIN
@@ -71,7 +86,7 @@ def read_frame(
     spoken = f"language IN ({', '.join(map(quote, languages))})"
     numbers, names, uncertain, cells = [], [], [], []
     for parts in chunks([run], _CHUNK):
-        units = _units(scan(parts, _columns(run)), named=run.catalog is not None)
+        units = _units(scan(parts, _columns(run)), run, whole=whole)
         found = connection.sql(
             f"SELECT number, entity, ({impure}) / {len(_UNCERTAIN)} AS uncertain, {cell} AS cell "
             f"FROM {units} WHERE {spoken} ORDER BY number, entity"
@@ -91,9 +106,13 @@ def read_frame(
 
 
 def read_units(
-    connection: DuckDBPyConnection, run: Run, numbers: Integers, names: NDArray[np.object_]
+    connection: DuckDBPyConnection,
+    run: Run,
+    numbers: Integers,
+    names: NDArray[np.object_],
+    whole: bool,
 ) -> list[dict[str, Any]]:
-    """The posts of some units, in their order."""
+    """The posts of some units of one kind, in their order."""
     import pyarrow as pa
 
     wanted = pa.table(
@@ -108,7 +127,7 @@ def read_units(
     columns = [*_columns(run), "id", "text"]
     for parts in chunks([run], _CHUNK):
         table = f"(SELECT * FROM {scan(parts, columns)} SEMI JOIN wanted USING (number))"
-        units = _units(table, named=run.catalog is not None)
+        units = _units(table, run, whole=whole)
         rows += (
             connection.sql(
                 f"SELECT w.place, t.id, t.text, u.* FROM {units} u JOIN wanted w ON "
@@ -135,9 +154,9 @@ def find_units(
     whole_asked = any(row["entity"] is None for row in asked)
     for parts in chunks([run], _CHUNK):
         table = f"(SELECT * FROM {scan(parts, columns)} SEMI JOIN asked USING (id))"
-        for named in {run.catalog is not None, not whole_asked and run.catalog is not None}:
+        for whole in {False, whole_asked and run.catalog is not None}:
             rows = connection.sql(
-                f"SELECT t.id, t.text, u.* FROM {_units(table, named=named)} u "
+                f"SELECT t.id, t.text, u.* FROM {_units(table, run, whole=whole)} u "
                 f"JOIN {table} t USING (number) ORDER BY number"
             )
             for row in rows.to_arrow_table().to_pylist():
