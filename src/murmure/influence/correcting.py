@@ -168,7 +168,7 @@ class Entities:
         if self._estimator is None:
             return slices, None
         rivals = None if entities.start == 0 else self._estimated_rivals(layout)
-        return slices, self._estimator.estimate(people, rivals=rivals)
+        return slices, self._estimator.estimate(people, rivals=rivals, splits=splits)
 
     def _group_voices(self, slices: Slices) -> NDArray[np.int64]:
         """The organic voices of the group of each slice's entity, those without posts too."""

@@ -111,11 +111,13 @@ def count(
     kinds = load_media(media)
     file = catalog if isinstance(catalog, str | Path) else None
     brands = load_brands(catalog)
-    known = know_errors(opened, model=None if model is None else str(model))
     labels = None
     audit = load_audit(opened)
-    with connect(opened) as connection:
+    with connect(opened) as connection, ThreadPoolExecutor(1) as aside:
+        # What errors the model makes is learned while copies are looked for.
+        learning = aside.submit(know_errors, opened, model=None if model is None else str(model))
         echoes = find_echoes(connection, opened)
+        known = learning.result()
         posts, mentions, groups = _read(
             connection,
             opened,

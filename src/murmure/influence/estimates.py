@@ -23,13 +23,18 @@ from murmure.influence.estimated import (
 from murmure.influence.intervals import Sizes, find_bounds, independent
 from murmure.influence.layout import Layout, add_languages, histograms, kinds, originals
 from murmure.influence.metrics import ALL, ORGANIC
-from murmure.influence.numbers import OF_ORIGINALS, OF_POSTS, Number, members, wider
+from murmure.influence.numbers import OF_ORIGINALS, OF_POSTS, SHOWN, Number, members, wider
+from murmure.influence.slices import SPLITS
 from murmure.influence.voices import ANSWERS, Chances, count_people, find_chances
 
 Table = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Key = tuple[str, str, str, str, str]
 
+_PLACES = {
+    (split.promotion, split.metric, split.experience, split.touchpoint, split.sentiment): place
+    for place, split in enumerate(SPLITS)
+}
 _SPONSORED = TAG_QUESTIONS["sponsored"]
 _POST_QUESTIONS = ("attitude", "sentiment", "sponsored")
 _ORGANIC = where(sponsored="no")
@@ -58,12 +63,16 @@ class Estimator:
     roots: dict[str, Table] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)
 
-    def estimate(self, people: People, *, rivals: Table | None = None) -> dict[Key, Estimated]:
+    def estimate(
+        self, people: People, *, rivals: Table | None = None, splits: Numbers | None = None
+    ) -> dict[Key, Estimated]:
         """All numbers of entities that rest on labels.
 
         Args:
             people: the entities'. Those of "all" must be the first that are asked for.
             rivals: of each row the organic voices of the entity's group together, for its share.
+            splits: what labels say, as `slices.count_labels` gives it. Numbers that are 0 by label
+                and below `numbers.SHOWN` by estimate, which are not written, then get no interval.
 
         Returns:
             By promotion, metric, experience, touchpoint and sentiment.
@@ -90,8 +99,8 @@ class Estimator:
             self.roots.update(self._roots(firsts, answers))
         pairs = people.pairs()
         found: dict[Key, Estimated] = {}
-        found |= self._posts(layout, posts, of_posts, OF_POSTS, pairs=pairs)
-        found |= self._posts(layout, firsts, answers, OF_ORIGINALS, pairs=pairs)
+        found |= self._posts(layout, posts, of_posts, OF_POSTS, pairs=pairs, splits=splits)
+        found |= self._posts(layout, firsts, answers, OF_ORIGINALS, pairs=pairs, splits=splits)
         for metric, some in (("echoes", echoes), ("unknown_authors", unknown)):
             counts = self.corrector.expected(_SPONSORED, some, of_posts["sponsored"].prevalences)
             for promotion, place in ANSWERS.items():
@@ -138,11 +147,13 @@ class Estimator:
         numbers: tuple[Number, ...],
         *,
         pairs: Table,
+        splits: Numbers | None,
     ) -> dict[Key, Estimated]:
         table = self.corrector.tables(slices, answers, tuple(answers))
         values = add_languages(layout, table @ members(numbers).T.astype(float))
         n = add_languages(layout, slices.posts)
-        found = self._bounded_all(layout, values, n, numbers, answers, pairs=pairs)
+        wanted = _wanted(values, numbers, splits)
+        found = self._bounded_all(layout, values, n, numbers, answers, pairs=pairs, wanted=wanted)
         # A part is no more than the whole: what hardly has labelled posts is bounded by what has.
         for number, places in zip(numbers, wider(numbers), strict=True):
             part = found[number.key]
@@ -201,6 +212,7 @@ class Estimator:
         answers: Mapping[str, Answer],
         *,
         pairs: Table,
+        wanted: Flags | None,
     ) -> dict[Key, Estimated]:
         """As `_bounded` for several numbers of the same posts, of shape (slices, numbers)."""
         low, high = np.zeros(values.shape), np.zeros(values.shape)
@@ -213,7 +225,8 @@ class Estimator:
                 errors = [self.corrector.errors(numbers[at].member, language) for at in some]
                 like = Sizes.of(worth[rows], strengths[rows], 1 - self.corrector.trust)
                 at = np.ix_(rows, np.array(some))
-                bounds = find_bounds(errors, like, shares[at].T, z=self.z)
+                asked = None if wanted is None else wanted[at].T
+                bounds = find_bounds(errors, like, shares[at].T, z=self.z, wanted=asked)
                 low[at], high[at] = bounds[0].T, bounds[1].T
         top = n[:, None]
         found = Estimated.within(values, low * top, high * top, top)
@@ -341,6 +354,17 @@ class Estimator:
             three = audit.estimate[:, place], audit.low[:, place], audit.high[:, place]
             audited = Estimated.within(*three, top, labels=audit.labels)
             numbers[name].put(audit.rows, audited)
+
+
+def _wanted(values: Table, numbers: tuple[Number, ...], splits: Numbers | None) -> Flags | None:
+    """Which numbers are written, of shape (slices, numbers); None where all may be."""
+    if splits is None:
+        return None
+    wanted: Flags = values >= SHOWN
+    for at, number in enumerate(numbers):
+        place = _PLACES.get(number.key)
+        wanted[:, at] |= True if place is None else splits[:, place] > 0
+    return wanted
 
 
 def _strengths(layout: Layout, answer: Answer) -> Table:

@@ -105,19 +105,7 @@ class Errors:
                 on, is worth; 0 where it leans on none.
             distrust: how far the estimate was not adapted, from 0 to 1.
         """
-        n = np.maximum(np.asarray(n, float), 1e-9)[:, None]
-        strength = np.broadcast_to(np.asarray(strength, float), n.shape[:1])[:, None]
-        spread = GRID * (1 - GRID)
-        missing = 1 - self.told
-        with np.errstate(divide="ignore", invalid="ignore"):
-            held = np.where(strength > 0, strength / spread, 0.0)
-            known = n * self.information + held
-            lean = np.where(np.isfinite(known), (n + strength) * self.information / known, 0.0)
-            # Without a parent this is (1 - I s) / (n I).
-            from_posts = missing * spread / n + missing**2 / known
-        apart = np.broadcast_to(np.asarray(distrust, float), n.shape[:1])[:, None] * self.between
-        variance: Table = from_posts + _OPTIMISM * lean**2 * self.calibration + apart
-        return variance
+        return _variances([self], n, strength, distrust)[0]
 
     def deviation(
         self,
@@ -158,17 +146,8 @@ class Errors:
             Lower and upper bounds, `share` between them; 0 and 1 where n is 0.
         """
         like = Sizes.of(n, strength, distrust)
-        low, high = self.bounds_like(like, share[None], z=z)
+        low, high = find_bounds([self], like, share[None], z=z)
         return low[0], high[0]
-
-    def reach(self, like: Sizes, z: float) -> Table:
-        """How far estimates may be from each prevalence, of shape (distinct sizes, prevalences)."""
-        variance = self.variance(like.n, like.strength, distrust=like.distrust)
-        return z * np.sqrt(variance)
-
-    def bounds_like(self, like: Sizes, share: Table, *, z: float) -> tuple[Table, Table]:
-        """The same as `bounds` for several shares of the same posts, of shape (shares, numbers)."""
-        return find_bounds([self] * len(share), like, share, z=z)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +213,8 @@ def find_bounds(
     step = max(1, _BLOCK // max(len(like.n) * len(GRID), 1))
     for start in range(0, len(errors), step):
         kinds = slice(start, start + step)
-        made: dict[int, Table] = {}
-        for one in errors[kinds]:
-            if id(one) not in made:
-                made[id(one)] = one.reach(like, z)
-        reach = np.array([made[id(one)] for one in errors[kinds]])
+        variances = _variances(errors[kinds], like.n, like.strength, like.distrust)
+        reach = z * np.sqrt(variances)
         kind, number = np.nonzero(some[kinds])
         rows, found = kind * len(like.n) + like.place[number], share[kinds][kind, number]
         low[start + kind, number] = np.minimum(_crossing(GRID + reach, rows, found), found)
@@ -246,6 +222,30 @@ def find_bounds(
         above = 1 - _crossing((reach - GRID)[:, :, ::-1], rows, -found)
         high[start + kind, number] = np.maximum(above, found)
     return low, high
+
+
+def _variances(
+    errors: Sequence[Errors], n: Table, strength: Table | float, distrust: Table | float
+) -> Table:
+    """As `Errors.variance` for several kinds of numbers, of shape (kinds, numbers, prevalences)."""
+    information, calibration = (
+        np.array([getattr(one, name) for one in errors])[:, None]
+        for name in ("information", "calibration")
+    )
+    between = np.array([one.between for one in errors])[:, None, None]
+    n = np.maximum(np.asarray(n, float), 1e-9)[:, None]
+    strength = np.broadcast_to(np.asarray(strength, float), n.shape[:1])[:, None]
+    distrust = np.broadcast_to(np.asarray(distrust, float), n.shape[:1])[:, None]
+    spread = GRID * (1 - GRID)
+    missing = 1 - np.minimum(information * spread, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        held = np.where(strength > 0, strength / spread, 0.0)
+        known = n * information + held
+        lean = np.where(np.isfinite(known), (n + strength) * information / known, 0.0)
+        # Without a parent this is (1 - I s) / (n I).
+        from_posts = missing * spread / n + missing**2 / known
+    variances: Table = from_posts + _OPTIMISM * lean**2 * calibration + distrust * between
+    return variances
 
 
 def _crossing(values: Table, rows: NDArray[np.intp], target: Table) -> Table:

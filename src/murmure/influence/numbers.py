@@ -11,6 +11,9 @@ from murmure.influence.classes import Flags, where
 from murmure.influence.metrics import ALL, ORGANIC, PROMOTIONS, SPONSORED
 from murmure.schema import LABELS
 
+#: From so many estimated posts on, a number has its row even where no label says so.
+SHOWN = 0.5
+
 _SPONSORED = {ORGANIC: "no", SPONSORED: "yes", ALL: None}
 _MOODS = {"good": "positive", "bad": "negative"}
 

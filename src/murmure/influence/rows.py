@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murmure.influence.metrics import ALL, METRICS, PROMOTIONS, Metric
+from murmure.influence.numbers import SHOWN
 from murmure.influence.slices import SPLITS, Slices, Split
 from murmure.influence.tables import counts_schema
 from murmure.schema import LABELS
@@ -125,6 +126,8 @@ def _rows(
     splits, keys = slices.splits[some], slices.keys[:, some]
     posts = {name: slices.numbers[f"posts_{name}"][some] for name in PROMOTIONS}
     whole = (keys[2:] == 0).all(axis=0)
+    rows = slices.row[some]
+    filled = np.flatnonzero(rows >= 0)
     shape = (len(splits), len(_KINDS))
     present, values = np.zeros(shape, np.bool_), np.zeros(shape)
     resting = np.zeros(shape, np.int64)
@@ -134,6 +137,8 @@ def _rows(
         if kind.place is not None:
             values[:, place] = splits[:, kind.place]
             present[:, place] = splits[:, kind.place] > 0
+            if estimates is not None and (estimated := estimates.get(kind.key)) is not None:
+                present[filled, place] |= estimated.estimate[rows[filled]] >= SHOWN
         else:
             values[:, place] = raw[row]
             present[:, place] = whole | (posts[kind.split.promotion] > 0)
@@ -143,7 +148,7 @@ def _rows(
     columns: dict[str, pa.Array] = {
         "raw": pa.array(values[present], from_pandas=True),
         "n": pa.array(resting[present]),
-        **_estimated(slices.row[some], present, estimates),
+        **_estimated(rows, present, estimates),
     }
     texts: dict[str, tuple[Numbers, Sequence[str]]] = {
         "window" if name == "win" else name: (codes[which], labels[name])
