@@ -172,6 +172,27 @@ def test_a_person_s_posts_are_weighed_together(tmp_path: Path, model: Path) -> N
     assert one["estimate"] / 30 < six["estimate"] / 5 <= 1
 
 
+def test_what_no_label_says_is_written_where_it_is_estimated(tmp_path: Path, model: Path) -> None:
+    unsure = {f"{tag}_score": 0.45 for tag in CLASS_TAGS}
+    bad = {"sentiment": "negative", "experience": "own", "touchpoint": "service"}
+    counts = counted(tmp_path, model, [bad | unsure | {"author": f"a{n}"} for n in range(300)])
+    bad_ones = number(counts, "bad", experience="own")
+    parts = [
+        row
+        for row in counts.to_pylist()
+        if (row["metric"], row["promotion"], row["experience"]) == ("bad", "organic", "own")
+        and {row["window"], row["language"], row["channel"], row["media"]} == {"all"}
+        and row["touchpoint"] != "all"
+    ]
+    unsaid = [row for row in parts if row["raw"] == 0]
+    assert unsaid
+    for row in unsaid:
+        assert 0.5 <= row["estimate"] <= row["high"] < 300, row
+    # What is left out is less than half a post each.
+    left_out = bad_ones["estimate"] - sum(row["estimate"] for row in parts)
+    assert -1e-6 <= left_out < 0.5 * (5 - len(parts)) + 1e-6
+
+
 def test_without_its_model_a_run_has_no_estimates_and_says_why(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [{}], model=str(tmp_path / "gone"))
     counts = count(run)
