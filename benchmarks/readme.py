@@ -1,5 +1,7 @@
 """Writes the figures of README.md from the shipped models' manifests and `murmure evaluate`.
 
+Those of docs/how-to/train.md come from what `benchmarks/own_corpus.py` measured.
+
 Run `python benchmarks/readme.py` after a training; `--check` only tells whether it is needed.
 """
 
@@ -15,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import arithmetic, counting_cost, growth
+from benchmarks import arithmetic, counting_cost, growth, own_corpus
 from benchmarks.counting import table as counting
 from benchmarks.peers.tables import section
 from murmure.schema import TAGS
@@ -23,6 +25,8 @@ from murmure.tagging.folder import installed_models
 from murmure.training.evaluation import evaluate
 
 ROOT = Path(__file__).parent.parent
+#: Where it is told what training on posts of one's own brings.
+OWN_PAGE = ROOT / "docs" / "how-to" / "train.md"
 _RESULTS = ROOT / "benchmarks" / "results"
 _COUNTING = ROOT / "benchmarks" / "counting" / "results"
 #: What the section on peers is made of, as far as it was measured.
@@ -153,9 +157,12 @@ def main() -> None:
     after = fill(before, "figures", figures(metrics, samples) + "\n" + speed(measured))
     after = fill(after, "peers", peers())
     after = fill(after, "counts", counts())
+    page_before = OWN_PAGE.read_text("utf-8")
+    page_after = fill(page_before, "own", own_corpus.tell(own_corpus.read_results()))
     if wanted.check:
-        sys.exit(before != after)
+        sys.exit((before, page_before) != (after, page_after))
     file.write_text(after, "utf-8")
+    OWN_PAGE.write_text(page_after, "utf-8")
 
 
 if __name__ == "__main__":

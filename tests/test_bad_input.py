@@ -135,7 +135,7 @@ REJECTED: dict[str, tuple[Callable[[], str], int, str]] = {
     "not UTF-8": (
         lambda: write("a.csv", b"id,text\n1,\xe9t\xe9\n" + f"good,{GOOD['text']}\n".encode()),
         2,
-        "not UTF-8: byte 0xe9; if the file has another encoding, --encoding",
+        "not UTF-8: byte 0xe9; if the file has another encoding, name it with --encoding",
     ),
     "null": (lambda: write("a.jsonl", lines({"text": None})), 1, "text is null"),
     "a number": (lambda: write("a.jsonl", lines({"text": 3})), 1, "text is "),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -100,7 +101,20 @@ def base(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         posts: Corpora, configuration: dict[str, Any], output: Path, *, start: Path
     ) -> dict[str, Any]:
         seen.append((posts, configuration["corpora"]["validation_share"], output, start))
-        return {"metrics": {"validation": {"sponsored": {"macro_f1": 0.8}}}}
+        return {
+            "metrics": {
+                "validation": {"sponsored": {"macro_f1": 0.8}},
+                "validation_compared": {
+                    "sponsored": {
+                        "posts": 10,
+                        "macro_f1": 0.8,
+                        "other": 0.75,
+                        "difference": 0.05,
+                        "interval": (-0.1, 0.2),
+                    }
+                },
+            }
+        }
 
     for recipe in recipes:
         recipe.__dict__.update(train=train, fine_tune=fine_tune)
@@ -144,6 +158,19 @@ def test_the_shipped_base_is_the_start_and_the_file_names_the_model(
     ((_, _, output, start),) = base
     assert output == Path("models/mine")
     assert start == models_folder() / "base"
+
+
+def test_the_end_tells_what_has_changed_and_what_to_do_next(
+    base: list[Any], mine: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run("--corpus", mine, "-o", "there")
+    assert base
+    assert caplog.messages[-3:] == [
+        "training on 34 posts; 6 others are kept to measure on",
+        "sponsored: macro-F1 0.800 on 10 posts, before 0.750; difference +0.050 (-0.100 to +0.200)",
+        "there: written; tag with it: murmure tag POSTS -o RUN --model there",
+    ]
 
 
 def test_no_model_is_replaced_by_one_trained_further(base: list[Any], mine: Path) -> None:

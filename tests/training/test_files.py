@@ -114,6 +114,7 @@ def test_other_encodings_are_read_if_named(tmp_path: Path) -> None:
         ("a.parquet", b"", "is empty"),
         ("a.docx", b"text", "not a kind of file that training reads; it reads .parquet"),
         ("a.csv", b"body,mood\nx,y\n", "no column 'text'; found 'body', 'mood'; rename the one"),
+        ("a.csv", b"Text,mood\nx,y\n", "found 'Text', 'mood'; rename 'Text' to 'text'"),
         ("a.jsonl", b'{"body": "x"}\n', "no column 'text'; found 'body'"),
         ("a.jsonl", b'{"text": "x"}\n{"text": \n', "line 2: not JSON"),
         ("a.jsonl", b'{"text": "x"}\n{"text": 4}\n', "line 2, column 'text': expected a text"),

@@ -156,7 +156,8 @@ def undecodable(text: str) -> int | None:
 def undecodable_reason(byte: int, encoding: str) -> str:
     """Why a row with such a byte is rejected, and the remedy if all rows are like it."""
     name = "UTF-8" if is_utf8(encoding) else encoding
-    return f"not {name}: byte 0x{byte & 0xFF:02x}; if the file has another encoding, --encoding"
+    remedy = "if the file has another encoding, name it with --encoding"
+    return f"not {name}: byte 0x{byte & 0xFF:02x}; {remedy}"
 
 
 def excerpt(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from murmure.errors import UsageError
+
+_log = logging.getLogger(__name__)
 
 _RECIPES = ("base", "fast")
 # What each kind of training imports, some of it only after hours.
@@ -181,7 +183,24 @@ def _train_further(  # noqa: PLR0917 - what the command was given
     )
     from murmure.training.fine_tuning import fine_tune
 
-    return fine_tune(posts, configuration, target, start=folder)
+    held = int(posts.validation.sum())
+    _log.info("training on %d posts; %d others are kept to measure on", len(posts) - held, held)
+    manifest = fine_tune(posts, configuration, target, start=folder)
+    for told in _outcome(manifest["metrics"], target):
+        _log.info("%s", told)
+    return manifest
+
+
+def _outcome(metrics: Mapping[str, Any], target: Path) -> Iterator[str]:
+    """Tell what came of training further, and what to do next."""
+    for tag, found in metrics.get("validation_compared", {}).items():
+        low, high = found["interval"]
+        yield (
+            f"{tag}: macro-F1 {found['macro_f1']:.3f} on {found['posts']} posts, "
+            f"before {found['other']:.3f}; "
+            f"difference {found['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+        )
+    yield f"{target}: written; tag with it: murmure tag POSTS -o RUN --model {target}"
 
 
 def main() -> None:

@@ -86,7 +86,10 @@ def read_rows(file: str | Path, *, block: int = _BLOCK, encoding: str = "utf-8")
 def _check_columns(name: str | Path, found: Sequence[str]) -> None:
     if "text" not in found:
         shown = ", ".join(map(repr, found[:_SHOWN])) + (", …" if len(found) > _SHOWN else "")
-        message = f"no column 'text'; found {shown or 'none'}; rename the one that holds the posts"
+        # Spreadsheets like a capital, or a blank beside a name.
+        near = next((name for name in found if name.strip().casefold() == "text"), None)
+        remedy = f"rename {near!r} to 'text'" if near else "rename the one that holds the posts"
+        message = f"no column 'text'; found {shown or 'none'}; {remedy}"
         raise InputError(message, file=name)
 
 

@@ -148,7 +148,10 @@ def fit(
                 score = validate(tagger)
                 tagger.train()
                 _write(log, step=state.step, score=round(score, 4))
-                _log.info("step %d of %d: %.4f on validation", state.step, len(batches), score)
+                _log.info(
+                    "step %d of %d: mean macro-F1 %.4f on validation",
+                    *(state.step, len(batches), score),
+                )
                 _judge(state, tagger, score)
                 if state.worse > schedule.patience:
                     _log.info("no better for %d validations: stopped", state.worse)
