@@ -279,6 +279,17 @@ def test_data_quality_is_stated(tmp_path: Path) -> None:
     assert "partial" not in parsed.visible()
 
 
+@pytest.mark.parametrize("of_all", [0, 40])
+def test_labels_that_say_nothing_of_all_brands_together_are_told(
+    of_all: int, story: Path, counts: pa.Table
+) -> None:
+    told = json.loads(counts.schema.metadata[b"murmure"]) | {"audited": 300, "audited_all": of_all}
+    audited = counts.replace_schema_metadata({"murmure": json.dumps(told)})
+    text = Parsed(build([story], audited, ui="en")).visible()
+    assert "300 posts labelled by hand sharpen the estimates" in text
+    assert ("murmure audit sample --whole" in text) == (of_all == 0)
+
+
 def test_a_run_whose_rows_do_not_add_up_is_called_incomplete(tmp_path: Path) -> None:
     run = write_run(tmp_path, small_story())
     counts = counts_of(run)

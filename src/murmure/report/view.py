@@ -340,7 +340,8 @@ class View:
             found.append((False, words("quality.no_drift")))
         audited = told.get("audited")
         if audited:
-            found.append((False, words("quality.audited", n=words.number(audited))))
+            key = "quality.audited" if told.get("audited_all") else "quality.audited_parts"
+            found.append((False, words(key, n=words.number(audited))))
         elif unused := told.get("unused_labels"):
             found.append((True, words("quality.too_few_labels", n=words.number(unused))))
         elif self.slices.corrected:
