@@ -90,10 +90,20 @@ class Ours:
         return answers, self.corrector.tables(slices, answers, tuple(QUESTIONS))
 
     def count(self, seen: Seen, target: Target) -> Found:
-        """How many posts of each bag are in the target's classes."""
+        """How many posts of each bag are in the target's classes.
+
+        A tag's labels are what the tag's own question finds; the joint is read from the table of
+        all classes, as counts are.
+        """
         n = seen.slices.posts
-        value = np.clip(seen.tables[:, target.member].sum(axis=1), 0, n)
         answer = seen.answers["own" if target.tag == "joint" else target.tag]
+        if target.tag == "joint":
+            value = seen.tables[:, target.member].sum(axis=1)
+        else:
+            question = QUESTIONS[target.tag]
+            found = self.corrector.expected(question, seen.slices, answer.prevalences)
+            value = found[:, question.answers.index(target.label)]
+        value = np.clip(value, 0, n)
         low, high = self.corrector.errors(target.member, seen.language).bounds(
             value / n, seen.worth, z=Z, strength=answer.strengths, distrust=answer.distrust
         )

@@ -149,7 +149,8 @@ class Estimator:
         pairs: Table,
         splits: Numbers | None,
     ) -> dict[Key, Estimated]:
-        table = self.corrector.tables(slices, answers, tuple(answers))
+        asked = tuple(answers) if numbers is OF_ORIGINALS else _POST_QUESTIONS
+        table = self.corrector.tables(slices, answers, asked)
         values = add_languages(layout, table @ members(numbers).T.astype(float))
         n = add_languages(layout, slices.posts)
         wanted = _wanted(values, numbers, splits)
