@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from murmure.batch.pool import InProcessTagger, PoolTagger, make_tagger
+from murmure.batch.worker import return_freed
 from murmure.errors import ModelError, RunError
 from tests.batch.fakes import DEADLY, POISON, ROWLESS, FakePredictor, load_fake
 from tests.processes import python
@@ -100,3 +101,17 @@ import torch
     done = python("-c", code)
     assert done.stdout.splitlines() == ["['#ad']", "['spacy']"]
     assert done.returncode == 0
+
+
+def test_other_allocators_than_the_gnu_library_s_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def no_library(name: str | None) -> None:
+        asked.append(name)
+        raise OSError
+
+    monkeypatch.setattr("ctypes.CDLL", no_library)
+    return_freed()
+    assert asked == [None]

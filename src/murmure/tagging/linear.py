@@ -28,6 +28,8 @@ from murmure.tokens import TokenMemory, cut, in_parts
 WEIGHTS = "weights.safetensors"
 #: What a linear model reads of a post, in characters.
 READS = 20_000
+# So many buckets are counted together; no more than a byte counts.
+_BLOCK = 128
 #: The tags whose weights share the table of n-grams; language has its own.
 TEXT_TAGS = TAGS[1:]
 UNITS: tuple[Unit, ...] = ("words", "characters")
@@ -71,12 +73,15 @@ class NgramTable:
     """The weights of one unit's n-grams.
 
     Attributes:
-        lookup: int32 of shape (2**bits,): the row of a bucket; 0 for n-grams that are not known.
+        before: int32 of shape (blocks,): how many buckets are known before a block of `_BLOCK`.
+        within: uint8 of shape (2**bits,): the how-manieth of its block a bucket is, from 1 on; 0
+            for n-grams that are not known. Row numbers would take four times the room.
         rows: float32 of shape (1 + known, columns + 1): the weights times the inverse document
             frequency, and the square of that frequency, from which the norm is made.
     """
 
-    lookup: NDArray[np.int32]
+    before: NDArray[np.int32]
+    within: NDArray[np.uint8]
     rows: Floats
 
     @classmethod
@@ -84,22 +89,33 @@ class NgramTable:
         cls, buckets: NDArray[np.uint32], frequency: Floats, weights: Floats, *, bits: int
     ) -> NgramTable:
         """Lay out what a weights file holds."""
-        lookup = np.zeros(1 << bits, np.int32)
-        lookup[buckets] = np.arange(1, len(buckets) + 1, dtype=np.int32)
+        order = np.argsort(buckets)
+        known = np.zeros(1 << bits, np.bool_)
+        known[buckets] = True
+        blocks = known.reshape(-1, min(_BLOCK, len(known)))
+        within = np.cumsum(blocks, axis=1, dtype=np.uint8) * blocks
+        before = np.cumsum(blocks.sum(axis=1), dtype=np.int32)
         rows = np.zeros((len(buckets) + 1, weights.shape[1] + 1), np.float32)
-        rows[1:, :-1] = weights * frequency[:, None]
-        rows[1:, -1] = frequency**2
-        return cls(lookup, rows)
+        rows[1:, :-1] = weights[order] * frequency[order, None]
+        rows[1:, -1] = frequency[order] ** 2
+        return cls(np.append(np.int32(0), before[:-1]), within.ravel(), rows)
+
+    def find(self, buckets: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+        """The row of each bucket; 0 for n-grams that are not known."""
+        place = self.within[buckets]
+        found = self.before[buckets // _BLOCK] + place
+        found *= place > 0
+        return found
 
     def add(self, ngrams: Ngrams) -> Floats:
         """Sum the rows of each text's n-grams: (texts, columns + 1)."""
-        return _sum_rows(self.lookup[ngrams.buckets], ngrams.row_ends, self.rows)
+        return _sum_rows(self.find(ngrams.buckets), ngrams.row_ends, self.rows)
 
     def add_all(self, spans: Sequence[Spans], reading: Reading) -> Floats:
         """Sum the rows of all n-grams of each text that was read: (texts, columns + 1)."""
         indices = np.zeros((len(reading), len(spans)), np.int32)
         for column, ngrams in enumerate(spans):
-            rows = self.lookup[ngrams.buckets]
+            rows = self.find(ngrams.buckets)
             rows *= ngrams.kept
             indices[: len(rows), column] = rows
         known = np.flatnonzero(indices)
