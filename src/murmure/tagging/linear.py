@@ -103,7 +103,7 @@ class NgramTable:
     def find(self, buckets: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
         """The row of each bucket; 0 for n-grams that are not known."""
         place = self.within[buckets]
-        found = self.before[buckets // _BLOCK] + place
+        found: NDArray[np.int32] = self.before[buckets // _BLOCK] + place
         found *= place > 0
         return found
 
