@@ -105,7 +105,8 @@ class Errors:
                 on, is worth; 0 where it leans on none.
             distrust: how far the estimate was not adapted, from 0 to 1.
         """
-        return _variances([self], n, strength, distrust)[0]
+        variance: Table = _variances([self], n, strength, distrust)[0]
+        return variance
 
     def deviation(
         self,
