@@ -305,6 +305,8 @@ def _make_material(
         "channel": _codes(rows["channel"], labels["channel"]).astype(np.int32),
         "author": author,
         "echo": rows["echo"].to_numpy().astype(np.bool_),
+        # Tasks do not tell which posts copy the same one.
+        "family": np.zeros(rows.num_rows, np.int32),
         "said": rows["said"].to_numpy().astype(np.uint8),
         "cell": rows["cell"].to_numpy().astype(np.uint16),
     }
