@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from murmure.influence.crowds import copy_pairs, meet
 from murmure.influence.layout import make_layout
@@ -14,7 +16,7 @@ from murmure.influence.material import sort_rows
 def test_pairs_are_those_of_counting_them_slice_by_slice() -> None:
     generator = np.random.default_rng(0)
     posts = 400
-    rows = {
+    rows: dict[str, NDArray[Any]] = {
         "win": generator.integers(1, 4, posts),
         "language": generator.integers(1, 3, posts).astype(np.int8),
         "channel": generator.integers(1, 4, posts),
@@ -56,5 +58,5 @@ def test_pairs_are_those_of_counting_them_slice_by_slice() -> None:
     assert by_family.any()
 
 
-def pairs(values: np.ndarray[tuple[int], np.dtype[np.int32]]) -> int:
+def pairs(values: NDArray[np.int32]) -> int:
     return sum(many * (many - 1) for many in Counter(values[values > 0].tolist()).values())

@@ -31,13 +31,13 @@ def test_intervals_of_posts_cover_though_many_copy_one(
     classes, of, entity, family = [], [], [], []
     distinct = 0
     # Each entity has posts of its own, and one that is copied many times.
-    for number in range(1, _ENTITIES + 1):
+    for brand in range(1, _ENTITIES + 1):
         shares = generator.dirichlet(5 * np.array(list(MIX.values())))
         alone, many = int(generator.integers(60, 300)), int(generator.integers(*copies))
         classes.append(draw_classes(alone + 1, generator, dict(zip(MIX, shares, strict=True))))
         of.append(distinct + np.minimum(np.arange(alone + many), alone))
-        entity.append(np.full(alone + many, number))
-        family.append(np.where(np.arange(alone + many) < alone, 0, number))
+        entity.append(np.full(alone + many, brand))
+        family.append(np.where(np.arange(alone + many) < alone, 0, brand))
         distinct += alone + 1
     place, who = np.concatenate(of), np.concatenate(entity)
     posts = len(place)

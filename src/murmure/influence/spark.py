@@ -97,7 +97,9 @@ def count(
             (`spark.sql.shuffle.partitions`) where None. Some hundred thousand posts each do well.
 
     Returns:
-        The same table as `counting.count`, drift aside, which is not looked for.
+        The same table as `counting.count`, drift aside, which is not looked for. Which posts copy
+        the same one is not known here: where many copy one, intervals of posts are narrower than
+        those of `counting.count`, as if each were a post of its own.
 
     Raises:
         UsageError: when an option has no such value.
