@@ -26,6 +26,16 @@ def shingles(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[place : place + 5]) for place in range(len(words) - 4)}
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether two texts are copies."""
+    return _similar(shingles(one), shingles(other))
+
+
+def _similar(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> bool:
+    either = len(one | other)
+    return either > 0 and len(one & other) / either >= 0.8
+
+
 def find_echoes(rows: Sequence[Row]) -> list[bool]:
     """Whether each row repeats one that is earlier by time, then no repost, then by place."""
     sets = [shingles(row["text"]) for row in rows]
@@ -39,9 +49,7 @@ def find_echoes(rows: Sequence[Row]) -> list[bool]:
     order = sorted(range(len(rows)), key=age)
     for rank, place in enumerate(order):
         for earlier in order[:rank]:
-            both = len(sets[place] & sets[earlier])
-            either = len(sets[place] | sets[earlier])
-            if either and both / either >= 0.8:
+            if _similar(sets[place], sets[earlier]):
                 echoes[place] = True
     return echoes
 

@@ -118,6 +118,7 @@ def world(generator: np.random.Generator, many: int, most: int) -> World:
             "channel": one,
             "author": author.astype(np.int32),
             "echo": one < 0,
+            "family": np.zeros(posts, np.int32),
             "said": one.astype(np.uint8),
             "cell": cell.astype(np.uint16),
         },

@@ -172,6 +172,37 @@ def test_a_person_s_posts_are_weighed_together(tmp_path: Path, model: Path) -> N
     assert one["estimate"] / 30 < six["estimate"] / 5 <= 1
 
 
+def test_a_text_copied_many_times_tells_of_one_post(tmp_path: Path, model: Path) -> None:
+    scores = {f"{tag}_score": 0.7 for tag in CLASS_TAGS}
+    moods = ("negative", "neutral", "positive")
+    rows: list[dict[str, Any]] = [
+        scores | {"author": f"a{n}", "sentiment": moods[n % 3], "experience": "own"}
+        for n in range(60)
+    ]
+    text = "vraiment une machine comme on en voit peu chez Brizelo"
+    bad = scores | {"sentiment": "negative", "experience": "own"}
+    several = [bad | {"author": f"b{n}", "text": f"avis {n}"} for n in range(200)]
+    copies = [bad | {"author": f"b{n}", "text": text} for n in range(200)]
+    alone, campaign, one = (
+        counted(tmp_path / name, model, rows + more)
+        for name, more in (("alone", several), ("campaign", copies), ("one", copies[:1]))
+    )
+    assert number(campaign, "echoes")["raw"] == 199
+
+    def width(counts: pa.Table, metric: str, **where: str) -> float:
+        found = number(counts, metric, **where)
+        return float(found["high"] - found["low"])
+
+    for promotion in ("organic", "all"):
+        where = {"promotion": promotion, "sentiment": "negative"}
+        assert width(campaign, "posts", **where) > 3 * width(alone, "posts", **where)
+    # So do the echoes among them.
+    assert width(campaign, "echoes") > 40
+    # What leaves echoes out is as if they were not there.
+    for metric in ("good", "bad", "voices", "influence"):
+        assert number(campaign, metric) == number(one, metric)
+
+
 def test_what_no_label_says_is_written_where_it_is_estimated(tmp_path: Path, model: Path) -> None:
     unsure = {f"{tag}_score": 0.45 for tag in CLASS_TAGS}
     bad = {"sentiment": "negative", "experience": "own", "touchpoint": "service"}

@@ -171,8 +171,11 @@ def assert_same(found: pa.Table, expected: pa.Table) -> None:
 
 
 def test_tasks_that_hold_whole_people_add_up_with_their_estimates(tmp_path: Path) -> None:
-    posts = [post | {"text": f"post {n}"} for n, post in enumerate(random_posts(100, seed=3))]
-    unique = [post | {"id": f"p{n:04d}"} for n, post in enumerate(posts)]
+    # No two repost the same one: intervals of copies are those of a local count only.
+    unique = [
+        post | {"id": f"p{n:04d}", "text": f"post {n}", "repost_of": post["repost_of"] and f"r{n}"}
+        for n, post in enumerate(random_posts(100, seed=3))
+    ]
     fingerprint = ModelFolder.open("fast").fingerprint
     run = write_run(tmp_path / "run", unique, fingerprint=fingerprint)
     expected = count(run, by=BY)
@@ -183,7 +186,9 @@ def test_tasks_that_hold_whole_people_add_up_with_their_estimates(tmp_path: Path
 def test_another_catalogue_is_looked_for_in_the_tasks(tmp_path: Path) -> None:
     texts = ("ma Brizelo fuit", "Torvella est mieux que Brizelo. Brizelo est nulle.", "merci !")
     posts = [
-        post | {"id": f"p{n:04d}", "text": f"{texts[n % 3]} {n}"}
+        post
+        | {"id": f"p{n:04d}", "text": f"{texts[n % 3]} {n}"}
+        | {"repost_of": post["repost_of"] and f"r{n}"}
         for n, post in enumerate(random_posts(60, seed=4))
     ]
     fingerprint = ModelFolder.open("fast").fingerprint

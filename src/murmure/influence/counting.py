@@ -27,6 +27,7 @@ from murmure.influence.correcting import Entities, know_errors
 from murmure.influence.database import connect
 from murmure.influence.drift import find_drift, tell_drift
 from murmure.influence.echo_search import find_echoes
+from murmure.influence.echoes import Echoes
 from murmure.influence.material import gather
 from murmure.influence.media import load_media
 from murmure.influence.mentions import find_mentions
@@ -39,10 +40,8 @@ from murmure.influence.windows import WINDOWS
 from murmure.schema import LABELS
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
-    from numpy.typing import NDArray
 
     from murmure.catalog import Catalog
 
@@ -241,7 +240,7 @@ def make_table(
 def _read(
     connection: DuckDBPyConnection,
     runs: Sequence[Run],
-    echoes: NDArray[np.bool_],
+    echoes: Echoes,
     catalog: Catalog | None,
     cells: Cells | None,
     *,

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
+Roots = NDArray[np.int32]
 
 Count = TypeVar("Count", int, Numbers)
 
@@ -64,6 +65,20 @@ _SHARED = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Echoes:
+    """The echoes among some posts.
+
+    Attributes:
+        flags: whether each post copies another.
+        families: which posts are copies of one another, the first among them, as a number from 1;
+            0 for those that neither copy another nor are copied.
+    """
+
+    flags: Flags
+    families: Roots
+
+
+@dataclass(frozen=True, slots=True)
 class _Sets:
     """The sets of shingles of some posts, one after the other in `tokens`, each sorted.
 
@@ -80,7 +95,7 @@ class _Sets:
     tokens: Hashes
 
 
-def find_copies(words: WordSource, ranks: Numbers) -> Flags:
+def find_copies(words: WordSource, ranks: Numbers) -> Roots:
     """Finds the posts that copy an earlier one.
 
     Args:
@@ -88,23 +103,32 @@ def find_copies(words: WordSource, ranks: Numbers) -> Flags:
         ranks: the place of each post in time, by the post's number; no two alike.
 
     Returns:
-        Whether each post is a copy, by the post's number.
+        The number of the post that each copies, by the post's number: its own where it copies
+        none, and the first of a chain where it copies a copy. Of several that a near copy copies
+        it is any one, always the same one for the same posts.
     """
-    copies = np.zeros(len(ranks), dtype=np.bool_)
-    suspects = _suspects(words, ranks, copies)
+    roots = np.arange(len(ranks), dtype=np.int32)
+    suspects = _suspects(words, ranks, roots)
     if len(suspects):
-        _compare(words, suspects, ranks, copies)
-    return copies
+        _compare(words, suspects, ranks, roots)
+    # What is copied word for word may itself be a near copy.
+    return roots[roots]
 
 
-def _suspects(words: WordSource, ranks: Numbers, copies: Flags) -> Numbers:
-    """Marks copies word for word; gives the posts that may be near copies, or have some."""
+def _suspects(words: WordSource, ranks: Numbers, roots: Roots) -> Numbers:
+    """Finds copies word for word; gives the posts that may be near copies, or have some."""
     posts, digests, needed, prefixes, owners = first_pass(words)
     order = np.lexsort((ranks[posts], digests))
+    repeats = np.zeros(len(posts), dtype=np.bool_)
+    repeats[1:] = digests[order[1:]] == digests[order[:-1]]
+    del digests
+    earliest = np.arange(len(posts), dtype=np.int32)
+    earliest[repeats] = 0
+    np.maximum.accumulate(earliest, out=earliest)
+    roots[posts[order[repeats]]] = posts[order[earliest[repeats]]]
     again = np.zeros(len(posts), dtype=np.bool_)
-    again[order[1:]] = digests[order[1:]] == digests[order[:-1]]
-    copies[posts[again]] = True
-    del order, digests
+    again[order[repeats]] = True
+    del order, earliest, repeats
     # Only the earliest of equal posts goes on to be compared.
     kept = ~again[owners]
     prefixes, owners = prefixes[kept], owners[kept]
@@ -243,8 +267,8 @@ def _occurs_twice(tokens: NDArray[np.uint32]) -> Flags:
     return flags
 
 
-def _compare(words: WordSource, suspects: Numbers, ranks: Numbers, copies: Flags) -> None:
-    """Marks in `copies` the suspects that are near copies of an earlier suspect."""
+def _compare(words: WordSource, suspects: Numbers, ranks: Numbers, roots: Roots) -> None:
+    """Tells in `roots` what the suspects copy that are near copies of an earlier suspect."""
     batches = [_shingle(*batch) for batch in _pieces(words(suspects))]
     posts = np.concatenate([batch.posts for batch in batches])
     sizes = np.concatenate([batch.sizes for batch in batches])
@@ -276,7 +300,7 @@ def _compare(words: WordSource, suspects: Numbers, ranks: Numbers, copies: Flags
                 if 9 * min(len(mine), int(sizes[other])) < needed:
                     continue
                 if 9 * len(mine_set.intersection(members(other))) >= needed:
-                    copies[posts[number]] = True
+                    roots[posts[number]] = roots[posts[other]]
                     break
             else:
                 continue

@@ -13,7 +13,7 @@ from murmure.influence.auditing import Labels, audit_numbers
 from murmure.influence.cells import OVERALL
 from murmure.influence.classes import ATTITUDE, OWN, QUESTIONS, TAG_QUESTIONS, Flags, where
 from murmure.influence.correction import Answer, Corrector, Slices
-from murmure.influence.crowds import People
+from murmure.influence.crowds import People, copy_pairs
 from murmure.influence.estimated import (
     Estimated,
     find_concentration,
@@ -98,10 +98,16 @@ class Estimator:
         if not self.roots:
             self.roots.update(self._roots(firsts, answers))
         pairs = people.pairs()
+        worth = independent(add_languages(layout, posts.posts), pairs, copy_pairs(layout))
         found: dict[Key, Estimated] = {}
-        found |= self._posts(layout, posts, of_posts, OF_POSTS, pairs=pairs, splits=splits)
-        found |= self._posts(layout, firsts, answers, OF_ORIGINALS, pairs=pairs, splits=splits)
-        for metric, some in (("echoes", echoes), ("unknown_authors", unknown)):
+        found |= self._posts(layout, posts, of_posts, OF_POSTS, worth=worth, splits=splits)
+        worth = independent(add_languages(layout, firsts.posts), pairs)
+        found |= self._posts(layout, firsts, answers, OF_ORIGINALS, worth=worth, splits=splits)
+        for metric, some, chosen in (
+            ("echoes", echoes, echo),
+            ("unknown_authors", unknown, nobody),
+        ):
+            copies = copy_pairs(layout, chosen)
             counts = self.corrector.expected(_SPONSORED, some, of_posts["sponsored"].prevalences)
             for promotion, place in ANSWERS.items():
                 member = _SPONSORED.member[place]
@@ -109,7 +115,12 @@ class Estimator:
                 value = add_languages(layout, counts[:, place])
                 key = (promotion, metric, ALL, ALL, ALL)
                 found[key] = self._bounded(
-                    layout, value, n, member=member, answer=of_posts["sponsored"]
+                    layout,
+                    value,
+                    n,
+                    member=member,
+                    answer=of_posts["sponsored"],
+                    worth=independent(n, np.zeros(len(n)), copies),
                 )
         return found | self._people(people, answers, rivals)
 
@@ -146,7 +157,7 @@ class Estimator:
         answers: Mapping[str, Answer],
         numbers: tuple[Number, ...],
         *,
-        pairs: Table,
+        worth: Table,
         splits: Numbers | None,
     ) -> dict[Key, Estimated]:
         asked = tuple(answers) if numbers is OF_ORIGINALS else _POST_QUESTIONS
@@ -154,7 +165,7 @@ class Estimator:
         values = add_languages(layout, table @ members(numbers).T.astype(float))
         n = add_languages(layout, slices.posts)
         wanted = _wanted(values, numbers, splits)
-        found = self._bounded_all(layout, values, n, numbers, answers, pairs=pairs, wanted=wanted)
+        found = self._bounded_all(layout, values, n, numbers, answers, worth=worth, wanted=wanted)
         # A part is no more than the whole: what hardly has labelled posts is bounded by what has.
         for number, places in zip(numbers, wider(numbers), strict=True):
             part = found[number.key]
@@ -212,13 +223,12 @@ class Estimator:
         numbers: tuple[Number, ...],
         answers: Mapping[str, Answer],
         *,
-        pairs: Table,
+        worth: Table,
         wanted: Flags | None,
     ) -> dict[Key, Estimated]:
         """As `_bounded` for several numbers of the same posts, of shape (slices, numbers)."""
         low, high = np.zeros(values.shape), np.zeros(values.shape)
         shares = np.clip(values / np.maximum(n, 1e-9)[:, None], 0, 1)
-        worth = independent(n, pairs)
         for question in {number.question: None for number in numbers}:
             some = [at for at, number in enumerate(numbers) if number.question == question]
             strengths = _strengths(layout, answers[question])
@@ -246,8 +256,12 @@ class Estimator:
         *,
         member: Flags,
         answer: Answer,
+        worth: Table | None = None,
     ) -> Estimated:
-        """A number of `n` posts or people with its interval, in every slice."""
+        """A number of `n` posts or people with its interval, in every slice.
+
+        `worth` is how many independent ones they are worth; `n` where None.
+        """
         strengths = _strengths(layout, answer)
         share = np.clip(value / np.maximum(n, 1e-9), 0, 1)
         low, high = np.zeros(len(value)), np.zeros(len(value))
@@ -255,7 +269,7 @@ class Estimator:
             errors = self.corrector.errors(member, language)
             low[rows], high[rows] = errors.bounds(
                 share[rows],
-                n[rows],
+                (n if worth is None else worth)[rows],
                 z=self.z,
                 strength=strengths[rows],
                 distrust=1 - self.corrector.trust,

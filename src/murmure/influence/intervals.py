@@ -14,12 +14,14 @@ posts that were counted and no sample of others (the missing information princip
 Woodbury, 1972). The interval is the set of prevalences that the estimate does not speak against
 (Wilson, 1927), so that it never leaves [0, n] and stays wide where the estimate is 0.
 
-Posts of one author are alike, and the model errs alike on them, so that n is their number over
+Posts of one author are alike, and the model errs alike on them; copies of one post it tags alike,
+and errs on all of them or on none. So n is the number of posts over
 
-    1 + r (sum m^2 / sum m - 1),
+    1 + (r sum m (m - 1) + sum c (c - 1)) / sum m,
 
-with m the posts of each author in the slice and r how far the errors on two of them correlate
-(the design effect of clusters of unequal size: Kish, 1965).
+with m the posts of each author in the slice, echoes left out, r how far the errors on two of them
+correlate, and c the copies of each post in the slice, the first among them (the design effect of
+clusters of unequal size: Kish, 1965). Numbers that leave echoes out have no c.
 
 Where posts are no mix of the calibration sample's classes (`misfit`), estimates are adapted less,
 and a third variance is added: that between what the model says and what is so in each of the
@@ -56,21 +58,28 @@ _BETWEEN_UNKNOWN = 0.05**2
 GRID: Table = np.sin(np.linspace(0, np.pi / 2, 49)) ** 2
 
 
-def independent(posts: Table, pairs: Table) -> Table:
+def independent(posts: Table, pairs: Table, copies: Table | None = None) -> Table:
     """How many posts of different people the posts of each slice are worth.
 
     Args:
         posts: of each slice.
         pairs: of each slice, for each post how many others its author wrote there, added up.
+        copies: of each slice, for each post how many others there are copies of the same, added
+            up; where None there are none.
 
     Example:
         >>> independent(np.array([10.0, 10.0]), np.array([0.0, 90.0])).round(1)
         array([10.,  5.])
+        >>> independent(np.array([10.0]), np.array([0.0]), np.array([90.0])).round(1)
+        array([1.])
     """
-    crowded = np.flatnonzero(pairs > 0)
+    alike = _LIKENESS * pairs
+    if copies is not None:
+        alike = alike + copies
+    crowded = np.flatnonzero(alike > 0)
     worth = np.array(posts, float)
     some = worth[crowded]
-    logs = np.log(some / (1 + _LIKENESS * pairs[crowded] / some))
+    logs = np.log(some / (1 + alike[crowded] / some))
     worth[crowded] = np.exp(_ROUNDING * np.rint(logs / _ROUNDING))
     return worth
 

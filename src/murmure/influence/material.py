@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: What tells where and when a post was written.
 PLACES = ("win", "language", "channel", "media")
 
-_ROWS = ("win", "language", "channel", "author", "echo", "said", "cell")
+_ROWS = ("win", "language", "channel", "author", "echo", "family", "said", "cell")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Material:
         win, language, channel: positions among the labels, "all" being 0.
         author: who wrote the post, as a number; 0 where that is not known.
         echo: whether it copies another post.
+        family: which posts are copies of one another, as a number; 0 where it is by itself.
         said: its labels, a position in `said.SAID`.
         cell: what the model says of it.
         labels: the names of windows, languages, channels and kinds of media.
@@ -49,6 +50,7 @@ class Material:
     channel: NDArray[np.integer[Any]]
     author: NDArray[np.int32]
     echo: NDArray[np.bool_]
+    family: NDArray[np.int32]
     said: NDArray[np.uint8]
     cell: Cell
     labels: Mapping[str, tuple[str, ...]]

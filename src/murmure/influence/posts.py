@@ -21,6 +21,7 @@ from murmure.influence.authors import somebody
 from murmure.influence.cells import Cells
 from murmure.influence.classes import CLASS_TAGS
 from murmure.influence.columns import Names, distinct_texts, label_codes, matrix
+from murmure.influence.echoes import Echoes
 from murmure.influence.grid import Cell
 from murmure.influence.media import KINDS, UNKNOWN
 from murmure.influence.metrics import ALL
@@ -53,6 +54,7 @@ class Posts:
         win, language, channel: positions in `labels`, "all" being 0.
         author: who wrote it, as a number; 0 where that is not known (see `authors`).
         echo: whether it copies another post.
+        family: which posts are copies of one another, as a number; 0 where it is by itself.
         said: its labels, a position in `said.SAID`.
         cell: what the model says of it.
         chances: of sponsored, of shape (posts, labels); empty where nobody asked for it.
@@ -67,6 +69,7 @@ class Posts:
     channel: NDArray[np.integer[Any]]
     author: NDArray[np.int32]
     echo: Flags
+    family: NDArray[np.int32]
     said: NDArray[np.uint8]
     cell: Cell
     chances: NDArray[np.float32]
@@ -96,7 +99,7 @@ class Mentions:
 def read_posts(
     connection: DuckDBPyConnection,
     runs: Sequence[Run],
-    echo: Flags,
+    echoes: Echoes,
     *,
     kinds: Mapping[str, str],
     languages: Collection[str],
@@ -111,7 +114,7 @@ def read_posts(
     Args:
         connection: a DuckDB, which hashes authors' names.
         runs: the runs to read.
-        echo: whether each post copies another, by number.
+        echoes: which posts copy another, by number.
         kinds: the kind of media of each channel, by its name in lower case.
         languages: the languages of the posts that count.
         window: `day`, `week` or `month`.
@@ -120,7 +123,7 @@ def read_posts(
         sponsored: whether the probabilities of sponsored are to be kept.
         threads: how many parts are read at a time.
     """
-    many = len(echo)
+    many = len(echoes.flags)
     reader = _Reader(connection, window, cells, mentions=mentions == STORED, sponsored=sponsored)
     found: dict[str, NDArray[Any]] = {
         "win": np.full(many, NO_TIME, np.int32),
@@ -145,7 +148,7 @@ def read_posts(
             if mentions == STORED:
                 number, (entity, names), said, cell = batch["mentions"]
                 rows.append((number + first, entities.number(entity, names), said, cell))
-    posts = _posts(found, channels.names, echo, kinds=kinds, languages=languages, window=window)
+    posts = _posts(found, channels.names, echoes, kinds=kinds, languages=languages, window=window)
     if mentions != STORED:
         return posts, None
     return posts, _mentions(entities.names, rows)
@@ -272,7 +275,7 @@ def _hash_authors(
 def _posts(
     found: dict[str, NDArray[Any]],
     channels: Sequence[str],
-    echo: Flags,
+    echoes: Echoes,
     *,
     kinds: Mapping[str, str],
     languages: Collection[str],
@@ -304,7 +307,8 @@ def _posts(
         language=found["language"],
         channel=channel,
         author=authors,
-        echo=echo,
+        echo=echoes.flags,
+        family=echoes.families,
         said=found["said"],
         cell=found["cell"],
         chances=found["chances"],

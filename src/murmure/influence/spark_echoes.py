@@ -172,7 +172,8 @@ class _Compare:
             wanted = slice(None) if only is None else np.isin(numbers, only)
             yield numbers[wanted], hashes[wanted]
 
-        found = posts.filter(pa.array(find_copies(words, ranks)))
+        copies = find_copies(words, ranks) != np.arange(posts.num_rows)
+        found = posts.filter(pa.array(copies))
         flag = pa.array(np.full(found.num_rows, EVERY), pa.int32())
         table = pa.table({"key": found["key"], "bucket": found["bucket"], "flag": flag})
         yield from table.to_batches()

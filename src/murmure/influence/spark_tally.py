@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from murmure.errors import RunError
 from murmure.influence.cells import Cells
 from murmure.influence.crowds import meet
 from murmure.influence.database import connect, quote
+from murmure.influence.echoes import Echoes
 from murmure.influence.layout import Layout, make_layout
 from murmure.influence.material import PLACES, Material, gather
 from murmure.influence.mentions import find_mentions
@@ -237,10 +237,8 @@ def _material(material: Material, posts: Posts) -> pa.Table:
     return pa.table(columns)
 
 
-def _flag(
-    connection: DuckDBPyConnection, file: Path, flags: pa.Table, rows: int
-) -> NDArray[np.bool_]:
-    """Whether each post is an echo, by what was found, or a repost."""
+def _flag(connection: DuckDBPyConnection, file: Path, flags: pa.Table, rows: int) -> Echoes:
+    """Which posts are echoes, by what was found, or reposts; of what is not told."""
     connection.register("flags", flags)
     found = connection.execute(
         "SELECT number FROM (SELECT file_row_number AS number, key, "
@@ -253,4 +251,4 @@ def _flag(
     connection.unregister("flags")
     echoes = np.zeros(rows, np.bool_)
     echoes[found["number"]] = True
-    return echoes
+    return Echoes(echoes, np.zeros(rows, np.int32))
