@@ -17,6 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from threadpoolctl import threadpool_limits
+
 from murmure.errors import InputError, RunError, UsageError
 from murmure.influence.alerts import add_alerts
 from murmure.influence.audit import load_audit
@@ -50,7 +52,8 @@ _LOG = logging.getLogger(__name__)
 #: Columns that counts may be split by.
 SPLITS = ("entity", "language", "channel", "media")
 
-# Entities are counted by so many threads; numpy lets others run while it works.
+# Entities are counted by so many threads; numpy lets others run while it works. Each product of
+# matrices is small: threads of its own would only get in their way.
 _THREADS = 2
 
 #: Languages counted where none is asked for: those that murmure reads.
@@ -112,7 +115,14 @@ def count(
     brands = load_brands(catalog)
     labels = None
     audit = load_audit(opened)
-    with connect(opened) as connection, ThreadPoolExecutor(1) as aside:
+    # SciPy brings a BLAS of its own, which can only be held to one thread once it is there.
+    import scipy.optimize  # noqa: F401
+
+    with (
+        threadpool_limits(limits=1, user_api="blas"),
+        connect(opened) as connection,
+        ThreadPoolExecutor(1) as aside,
+    ):
         # What errors the model makes is learned while copies are looked for.
         learning = aside.submit(know_errors, opened, model=None if model is None else str(model))
         echoes = find_echoes(connection, opened)
