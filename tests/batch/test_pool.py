@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from murmure.batch.pool import InProcessTagger, PoolTagger, make_tagger
-from murmure.batch.worker import return_freed
+from murmure.batch.worker import share_freed
 from murmure.errors import ModelError, RunError
 from tests.batch.fakes import DEADLY, POISON, ROWLESS, FakePredictor, load_fake
 from tests.processes import python
@@ -113,5 +113,5 @@ def test_other_allocators_than_the_gnu_library_s_are_left_alone(
         raise OSError
 
     monkeypatch.setattr("ctypes.CDLL", no_library)
-    return_freed()
+    share_freed()
     assert asked == [None]

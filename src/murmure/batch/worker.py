@@ -72,8 +72,8 @@ def load_predictor(model: str, catalog: Path | None) -> ColumnPredictor:
     return Predictor.from_pretrained(model, catalog=Catalog.load(catalog))
 
 
-# What `mallopt` calls the most arenas, and the most bytes that are kept on top of the heap.
-_ARENAS, _KEPT = -8, -1
+# What `mallopt` calls the most heaps that threads have of their own.
+_ARENAS = -8
 
 
 class _Without(importlib.abc.MetaPathFinder):
@@ -96,23 +96,18 @@ def hide_unused() -> None:
     sys.meta_path.insert(0, _Without())
 
 
-def return_freed() -> None:
-    """Gives what is freed back to the system, where its allocator is the GNU C library's.
-
-    It would keep for ever what the largest chunk took, and some more for each thread.
-    """
+def share_freed() -> None:
+    """Lets all threads use what any of them freed, where the GNU C library allocates."""
     import ctypes
 
     with suppress(OSError, AttributeError, TypeError):
-        allocator = ctypes.CDLL(None)
-        allocator.mallopt(_ARENAS, 1)
-        allocator.mallopt(_KEPT, 2**17)
+        ctypes.CDLL(None).mallopt(_ARENAS, 1)
 
 
 def spare_memory() -> None:
     """Keeps down what this process holds, where it does nothing but murmure's own work."""
     hide_unused()
-    return_freed()
+    share_freed()
     import pyarrow as pa
 
     # Arrow's own allocators keep for themselves what they have freed.
@@ -144,7 +139,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         load, model, catalog = pickle.loads(setup)  # noqa: S301
         if load is load_predictor:
             hide_unused()
-            return_freed()
+            share_freed()
         predictor: ColumnPredictor = load(model, catalog)
         answer(("ready", predictor.name, predictor.fingerprint))
     except Exception as error:
