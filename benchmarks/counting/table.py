@@ -87,6 +87,9 @@ def tell(result: Mapping[str, Any]) -> str:
             f"How far counts of 100 posts are off, on average over {totals['all']['bags']:,} bags "
             f"of posts that no model was trained on, tagged with `{result['name']}`:\n",
             _rows(head, rows),
+            "A tag's labels are what the tag's own question finds; the joint is read from the "
+            "table of all classes, as every number in a counts table is. How questions and table "
+            "are put together was chosen on bags of the same posts, drawn otherwise.\n",
             f"Intervals of 95 % hold the truth in {margins} of the bags of {LARGE} posts and more, "
             f"in {joint} for the joint (organic, own, negative). Where the genre changes too (each "
             "origin left out in turn), correcting does not help: estimates are off by "
