@@ -1,20 +1,29 @@
-"""A predictor that answers at once, and dies where it is told to."""
+"""A predictor that answers at once, and dies or waits where it is told to.
+
+Arrow is imported late: it starts threads, which would keep workers from being forked.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS, result_fields
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 POISON = "POISON"
 DEADLY = "DEADLY"
 ROWLESS = "ROWLESS"
+ENDLESS = "ENDLESS"
 
 
 class FakeColumns:
@@ -26,6 +35,8 @@ class FakeColumns:
 
     def to_arrow(self) -> list[pa.Array]:
         """One array a result field."""
+        import pyarrow as pa
+
         if self._rowless:
             raise ValueError("rowless")
         fields = {field.name: field for field in result_fields()}
@@ -51,7 +62,7 @@ class FakeColumns:
 
 
 class FakePredictor:
-    """Same face as a real predictor; refuses `POISON`, and dies of `DEADLY`."""
+    """Same face as a real predictor; refuses `POISON`, dies of `DEADLY`, never ends `ENDLESS`."""
 
     def __init__(self, name: str, fingerprint: str) -> None:
         self.name = name
@@ -63,6 +74,8 @@ class FakePredictor:
             raise ValueError("poison")
         if any(DEADLY in text for text in texts):
             os._exit(9)
+        if any(ENDLESS in text for text in texts):
+            time.sleep(600)
         return FakeColumns(texts)
 
 
@@ -71,3 +84,9 @@ def load_fake(model: str, catalog: Path | None) -> FakePredictor:
     if model == "missing":
         raise ModelError("no model is called 'missing'; murmure models lists them")
     return FakePredictor(model, f"{model}-{catalog}".ljust(64, "0"))
+
+
+def load_with_thread(model: str, catalog: Path | None) -> FakePredictor:
+    """Loads the fake, and starts a thread that goes on."""
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    return load_fake(model, catalog)

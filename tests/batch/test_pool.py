@@ -18,9 +18,9 @@ from tests.batch.fakes import DEADLY, POISON, ROWLESS, FakePredictor, load_fake
 from tests.processes import python
 
 
-@pytest.fixture(scope="module")
-def pool() -> Iterator[PoolTagger]:
-    tagger = PoolTagger("fast", catalog=None, jobs=2, load=load_fake)
+@pytest.fixture(scope="module", params=[False, True], ids=["apart", "shared"])
+def pool(request: pytest.FixtureRequest) -> Iterator[PoolTagger]:
+    tagger = PoolTagger("fast", catalog=None, jobs=2, load=load_fake, share=request.param)
     yield tagger
     tagger.close()
 
@@ -60,9 +60,13 @@ def test_post_whose_tags_make_no_row_is_found_and_the_others_are_tagged(jobs: in
     assert failed == [(2, "could not be tagged: ValueError: rowless")]
 
 
-def test_worker_that_is_killed_costs_nothing(pool: PoolTagger) -> None:
+@pytest.mark.parametrize("which", [0, 1])
+def test_worker_that_is_killed_costs_nothing(which: int, pool: PoolTagger) -> None:
     pool.describe()
-    os.kill(pool._workers[0]._process.pid, signal.SIGKILL)
+    wait([pool.submit(pa.array(["a", "b"])) for _ in range(2)])
+    killed = pool._workers[which].pid
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
     results = [pool.submit(pa.array(["a", "b"])).result() for _ in range(3)]
     assert [failed for _, failed in results] == [[], [], []]
 
@@ -79,8 +83,9 @@ def die(*_: object) -> FakePredictor:
     os._exit(7)
 
 
-def test_worker_that_dies_while_loading_is_an_error() -> None:
-    tagger = PoolTagger("fast", catalog=None, jobs=2, load=die)
+@pytest.mark.parametrize("share", [False, True])
+def test_worker_that_dies_while_loading_is_an_error(share: bool) -> None:
+    tagger = PoolTagger("fast", catalog=None, jobs=2, load=die, share=share)
     with pytest.raises(RunError, match="ended with code 7 while it loaded the model"):
         tagger.describe()
     tagger.close()

@@ -1,15 +1,17 @@
 """Tagging in a process of its own: reads texts on standard input, writes tags to standard output.
 
-Started by `murmure.batch.pool`, which runs `main` in a fresh Python. Messages are pickles, one
+Started by `murmure.batch.processes`, which runs `main` in a fresh Python. Messages are pickles, one
 after the other; both ends are murmure itself. Arrow is left to the process that started this one:
 it would take 40 MB in each worker.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import os
 import pickle
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -125,6 +127,65 @@ def tell_failed(failed: Sequence[tuple[int, Exception]]) -> Failed:
     ]
 
 
+#: A post that needs all that is loaded no earlier than with the first such post.
+_NEEDS_ALL = "Un café #ad"
+
+
+def fork_workers(
+    links: Sequence[int], requests: BinaryIO, answers: BinaryIO
+) -> tuple[BinaryIO, BinaryIO]:
+    """Forks a worker for each of some sockets, which share what this process has loaded.
+
+    Closes the sockets of those that it cannot fork.
+
+    Args:
+        links: what the workers are to serve over.
+        requests: what this process serves over.
+        answers: the same.
+
+    Returns:
+        In each process what it is to serve over itself; it holds no other's open, so that each
+        sees its own end.
+    """
+    # What is collected or tracked no more is not written to, and stays shared.
+    gc.collect()
+    gc.freeze()
+    # Those that end leave nothing to be waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    waiting = list(links)
+    while waiting:
+        link = waiting.pop()
+        if not _is_forked():
+            os.close(link)
+            continue
+        for other in waiting:
+            os.close(other)
+        requests.close()
+        answers.close()
+        os.dup2(link, 0)
+        return os.fdopen(0, "rb", closefd=False), os.fdopen(link, "wb")
+    return requests, answers
+
+
+def _is_forked() -> bool:
+    """Forks this process if that can be done, and tells whether it is the new one."""
+    # Threads would be missing in it, and what they had locked stay locked.
+    if _has_threads():
+        return False
+    try:
+        return os.fork() == 0
+    except OSError:
+        return False
+
+
+def _has_threads() -> bool:
+    """Whether this process has more threads than one, or may have."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) > 1
+    except OSError:
+        return True
+
+
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Loads the predictor that the first message names, then tags until the input ends."""
 
@@ -134,14 +195,19 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
     try:
         # What comes in was written by the process that started this one.
-        path, setup = pickle.load(requests)  # noqa: S301
+        path, setup, links = pickle.load(requests)  # noqa: S301
         sys.path[:] = path
         load, model, catalog = pickle.loads(setup)  # noqa: S301
         if load is load_predictor:
             hide_unused()
             share_freed()
         predictor: ColumnPredictor = load(model, catalog)
-        answer(("ready", predictor.name, predictor.fingerprint))
+        if links:
+            # Where it fails, it fails again with a post, and is told of that.
+            with suppress(Exception):
+                predictor.predict_columns([_NEEDS_ALL])
+            requests, answers = fork_workers(links, requests, answers)
+        answer(("ready", predictor.name, predictor.fingerprint, os.getpid()))
     except Exception as error:
         answer(("failed", *describe(error)))
         return
@@ -152,7 +218,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     while True:
         try:
             texts = pickle.load(requests)  # noqa: S301
-        except (EOFError, pickle.UnpicklingError):
+        except (EOFError, ConnectionError, pickle.UnpicklingError):
             # Whoever asked is gone, perhaps in the middle of a question.
             return
         found, failed = by_halves(predict, texts)
@@ -173,6 +239,6 @@ def main() -> None:
     os.dup2(2, 1)
     try:
         serve(requests, answers)
-    except (BrokenPipeError, KeyboardInterrupt):
+    except (ConnectionError, KeyboardInterrupt):
         # Whoever asked is gone; nothing can be told any more.
         os._exit(0)
