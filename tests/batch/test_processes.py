@@ -32,8 +32,9 @@ def workers() -> Iterator[Sequence[Worker]]:
 
 
 def close(workers: Sequence[Worker]) -> None:
-    for worker in workers:
+    for worker in reversed(workers):
         worker.kill()
+    for worker in workers:
         worker.end(seconds=5)
 
 
@@ -92,6 +93,16 @@ def test_forked_workers_outlive_the_first(workers: Sequence[Worker]) -> None:
     assert [len(worker.ask(["a"])[0]) for worker in others] == [1, 1]
     first.restart()
     assert len(first.ask(["a"])[0]) == 1
+
+
+def test_forked_worker_that_is_killed_leaves_nothing_behind(workers: Sequence[Worker]) -> None:
+    killed = workers[1]
+    killed.kill()
+    for _ in range(500):
+        if not Path(f"/proc/{killed.pid}").exists():
+            break
+        time.sleep(0.02)
+    assert not Path(f"/proc/{killed.pid}").exists()
 
 
 def test_killed_worker_is_replaced_by_a_process_of_its_own(workers: Sequence[Worker]) -> None:

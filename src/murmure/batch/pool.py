@@ -182,7 +182,8 @@ class PoolTagger:
     def close(self) -> None:
         """Ends the workers, whatever they are at."""
         self._closing = True
-        for worker in self._workers:
+        # The first comes last: it is the one to clear away those that it forked.
+        for worker in reversed(self._workers):
             worker.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for worker in self._workers:

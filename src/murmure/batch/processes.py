@@ -31,6 +31,8 @@ _ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# How long a process that is killed may take to be gone.
+_LAST_SECONDS = 1.0
 
 
 class LostError(Exception):
@@ -63,6 +65,7 @@ class _Forked:
         if self.pid is not None and not self._has_ended(0):
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
+            self._has_ended(_LAST_SECONDS)
 
     def wait(self, timeout: float | None = None) -> int:
         """Closes the process's input, and waits until it has ended."""
