@@ -51,6 +51,43 @@ def big_page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return folder / "page.html"
 
 
+@pytest.mark.parametrize("width", [360, 414])
+def test_nothing_scrolls_sideways_on_a_phone(width: int, browser: Chrome, big_page: Path) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit(browser, big_page)
+    browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
+    browser.execute_async_script("setTimeout(arguments[0], 100)")
+    wide, rows, named = browser.execute_script(
+        """
+        const boxes = [document.documentElement, ...document.querySelectorAll(".scroll")];
+        const told = (box) => [box.firstElementChild.className, box.scrollWidth, box.clientWidth];
+        const row = document.querySelector("#matrix-touchpoint tbody tr");
+        return [
+          boxes.filter((box) => box.scrollWidth > box.clientWidth).map(told),
+          document.querySelectorAll("details.figures tbody tr").length,
+          [...row.querySelectorAll(".named")].filter((e) => e.offsetWidth).map((e) => e.innerText),
+        ];
+        """
+    )
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert wide == []
+    assert rows > 50
+    assert named[:2] == ["Brizelo", "Marelle"]
+
+
+def test_a_window_that_grows_gets_its_columns_back(browser: Chrome, story_page: Path) -> None:
+    size = {"width": 414, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit(browser, story_page)
+    folded = "return document.querySelectorAll('.matrix.folded').length"
+    assert browser.execute_script(folded) == 5
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size | {"width": 1240})
+    browser.execute_async_script("setTimeout(arguments[0], 100)")
+    assert browser.execute_script(folded) == 0
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 @pytest.mark.parametrize("width", [1000, 1100, 1240, 1600])
 def test_no_number_of_the_headline_table_is_cut(
     width: int, browser: Chrome, big_page: Path

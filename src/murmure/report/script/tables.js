@@ -1,5 +1,7 @@
 
 // --- Tables with bars -------------------------------------------------------------------------------
+// Columns side by side need room: without it each number gets a line, with its brand's name.
+const narrow = matchMedia("screen and (max-width: 46rem)");
 function matrix(id, rows) {
   const entities = [...shownEntities(), ...(together ? [data.everyone] : [])];
   const found = rows.map((row) => entities.map((entity) => row.cell(entity)));
@@ -32,11 +34,12 @@ function matrix(id, rows) {
       }
       const told = between(one, "count");
       if (told) inside.append(make("span", { class: "interval" }, told));
-      line.append(make("td", { "data-hint": hint(one, "count") }, inside));
+      line.append(make("td", { "data-hint": hint(one, "count") }, make("span", { class: "named" }, isolate(data.entities[entity])), inside));
     });
     body.append(line);
   });
   const table = document.getElementById(`matrix-${id}`);
+  table.classList.toggle("folded", narrow.matches && entities.length > 1);
   table.replaceChildren(table.caption, make("thead", {}, head), body);
   records.set(id, () => rows.flatMap((row, index) => entities.map((entity, column) =>
     record(entity, row.name, "count", found[index][column], { period: state.period, ...row.at }))));
@@ -78,7 +81,7 @@ function fillFigures() {
       const texts = numbers.map((x) => (x === null ? words.table.none : write[form](x)));
       body.append(make(
         "tr", {}, make("th", { scope: "row" }, isolate(data.entities[entity])), make("td", {}, whenName(period)), make("td", {}, isolate(measure)),
-        ...[...texts, write.count(found[1])].map((text) => make("td", { class: "number" }, text)),
+        ...[...texts, write.count(found[1])].map((text, index) => make("td", { class: "number", "data-name": heads[index + 3] }, text)),
       ));
     }
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))), body);
