@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from murmure.report import build, write
+from murmure.report.words import Words
 from tests.report.browsing import NEEDED, visit
 from tests.report.pages import counts_of, multiplied, small_story, with_estimates
 from tests.runs import write_run
@@ -127,6 +128,27 @@ def test_the_headline_table_fits_on_paper(browser: Chrome, big_page: Path) -> No
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert display == "table-row"
     assert shown <= room
+
+
+def test_paper_tells_what_hovering_tells_on_a_screen(browser: Chrome, big_page: Path) -> None:
+    visit(browser, big_page)
+    ui = browser.execute_script("return document.documentElement.lang")
+    words = Words.load(ui)
+    told = """
+        return ["body", "#headline td.c-bad", "#matrix-touchpoint .total td"]
+          .map((spot) => document.querySelector(spot).innerText);
+    """
+    on_screen = browser.execute_script(told)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    on_paper = browser.execute_script(told)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    hint = words("head.screen_notice")
+    instead = words("head.paper_notice", figures=words("section.figures"))
+    raw = words("chart.raw") + " "
+    assert [hint in on_screen[0], instead in on_screen[0]] == [True, False]
+    assert [hint in on_paper[0], instead in on_paper[0]] == [False, True]
+    assert not any(raw in number for number in on_screen[1:])
+    assert all(raw in number for number in on_paper[1:])
 
 
 @pytest.mark.parametrize("width", [390, 760])

@@ -33,7 +33,7 @@ function matrix(id, rows) {
         inside.append(track);
       }
       const told = between(one, "count");
-      if (told) inside.append(make("span", { class: "interval" }, told));
+      if (told) inside.append(make("span", { class: "interval" }, told, make("span", { class: "raw" }, rawOf(one, "count"))));
       line.append(make("td", { "data-hint": hint(one, "count") }, make("span", { class: "named" }, isolate(data.entities[entity])), inside));
     });
     body.append(line);
