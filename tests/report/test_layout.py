@@ -151,6 +151,29 @@ def test_paper_tells_what_hovering_tells_on_a_screen(browser: Chrome, big_page: 
     assert all(raw in number for number in on_paper[1:])
 
 
+@pytest.mark.parametrize("width", [360, 800, 1240, "paper"])
+def test_bars_of_a_table_share_one_scale(width: int | str, browser: Chrome, big_page: Path) -> None:
+    size = {"width": 718 if width == "paper" else width, "height": 900}
+    size |= {"deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit(browser, big_page)
+    if width == "paper":
+        browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    lengths = browser.execute_script(
+        """
+        return [...document.querySelectorAll(".matrix")]
+          .map((table) => [...table.querySelectorAll(".track")].map((e) => e.clientWidth));
+        """
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert len(lengths) == 5
+    for found in lengths:
+        assert max(found) - min(found) <= 1  # a pixel is rounded away
+        assert min(found) > 15
+
+
 @pytest.mark.parametrize("width", [390, 760])
 def test_each_number_carries_its_name_where_the_table_does_not_fit(
     width: int, browser: Chrome, story_page: Path
