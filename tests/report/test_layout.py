@@ -10,7 +10,7 @@ import pytest
 from murmure.report import build, write
 from murmure.report.words import Words
 from tests.report.browsing import NEEDED, visit
-from tests.report.pages import counts_of, multiplied, small_story, with_estimates
+from tests.report.pages import counts_of, multiplied, page_of, small_story, with_estimates
 from tests.runs import write_run
 
 if TYPE_CHECKING:
@@ -192,3 +192,61 @@ def test_each_number_carries_its_name_where_the_table_does_not_fit(
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert len(names) == 11
     assert {"Influence", "Posts", "Bad experiences", "Trend"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("width", "one", "other"),
+    [
+        (390, "#headline td.c-influence", "#headline td.c-balance"),
+        (390, "label:has(#filter-brand)", "label:has(#filter-language)"),
+        (768, "#headline tbody th", "#headline tbody td.c-trend"),
+    ],
+)
+def test_narrow_windows_waste_no_line(
+    width: int, one: str, other: str, browser: Chrome, story_page: Path
+) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit(browser, story_page)
+    overlap = browser.execute_script(
+        """
+        const [one, other] = [...arguments]
+          .map((spot) => document.querySelector(spot).getBoundingClientRect());
+        return Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+        """,
+        one,
+        other,
+    )
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert overlap > 10
+
+
+def test_tables_of_many_brands_fit_on_paper(browser: Chrome, tmp_path: Path) -> None:
+    brands = [f"Brizelo{number}" for number in range(8)]
+    rows = [
+        {**row, "id": f"{brand}-{row['id']}", "mentions": [brand]}
+        for brand in brands
+        for row in small_story()
+    ]
+    write(page_of(tmp_path / "run", rows, ui="en"), tmp_path / "p.html")
+    size = {"width": 718, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit(browser, tmp_path / "p.html")
+    browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    shown, room = browser.execute_script(
+        """
+        const widths = [...document.querySelectorAll(".matrix")].map((table) => table.scrollWidth);
+        return [Math.max(...widths), document.body.clientWidth];
+        """
+    )
+    names = browser.execute_script(
+        """
+        const line = document.querySelector("#matrix-touchpoint tbody tr");
+        return [...line.querySelectorAll(".named")].map((name) => name.innerText);
+        """
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert shown <= room
+    assert set(names) == {*brands, "Together"}
