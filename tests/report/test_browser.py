@@ -43,7 +43,9 @@ def table(browser: Chrome) -> dict[str, dict[str, str]]:
           const cells = rows[row.querySelector("bdi").textContent] = {};
           for (const cell of row.querySelectorAll("[data-column]")) {
             cells[cell.dataset.column] = cell.querySelector(".value").textContent;
-            cells[cell.dataset.column + " interval"] = cell.querySelector(".interval").textContent;
+            for (const part of ["interval", "raw"]) {
+              cells[`${cell.dataset.column} ${part}`] = cell.querySelector(`.${part}`).textContent;
+            }
           }
         }
         return rows;

@@ -200,8 +200,8 @@ def headline(page: str) -> dict[str, dict[str, str]]:
         if element.name == "bdi":
             rows[element.text] = {}
         column = element.attributes.get("data-column") or column
-        if element.attributes.get("class") in ("value", "interval") and rows:
-            key = column if element.attributes["class"] == "value" else f"{column} interval"
+        if (part := element.attributes.get("class")) in ("value", "interval", "raw") and rows:
+            key = column if part == "value" else f"{column} {part}"
             rows[list(rows)[-1]][key] = element.text
     return rows
 

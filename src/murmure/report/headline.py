@@ -57,18 +57,23 @@ NOT_FOR_ALL = ("share",)
 
 
 def figure(cell: Cell | None, form: str, words: Words) -> dict[str, str]:
-    """A number, its interval and what a hover tells, in words; the script writes the same.
+    """A number, its interval, its raw count and what a hover tells; the script writes the same.
+
+    The raw count is for paper, where nothing hovers, and stands beside estimates alone.
 
     Example:
-        >>> figure(Cell(64.0, 90, 60.2, 49.0, 81.4), "count", Words.load("en"))
-        {'value': '60', 'interval': '[49–81]', 'hint': 'estimate 60 [49–81] · raw 64 · n 90'}
+        >>> told = figure(Cell(64.0, 90, 60.2, 49.0, 81.4), "count", Words.load("en"))
+        >>> told["value"], told["interval"], told["raw"]
+        ('60', '[49–81]', 'raw 64')
+        >>> told["hint"]
+        'estimate 60 [49–81] · raw 64 · n 90'
         >>> figure(None, "count", Words.load("en"))
-        {'value': '–', 'interval': '', 'hint': ''}
+        {'value': '–', 'interval': '', 'raw': '', 'hint': ''}
     """
     if cell is None or cell.value is None:
-        return {"value": words("table.none"), "interval": "", "hint": ""}
+        return {"value": words("table.none"), "interval": "", "raw": "", "hint": ""}
     write = {"signed": words.signed, "percent": words.percent}.get(form, words.number)
-    interval, told = "", []
+    interval, raw, told = "", "", []
     if cell.low is not None and cell.high is not None:
         low = words.number(100 * cell.low) if form == "percent" else write(cell.low)
         ends = {"low": low, "high": write(cell.high)}
@@ -80,8 +85,10 @@ def figure(cell: Cell | None, form: str, words: Words) -> dict[str, str]:
         told.append(f"{words('chart.estimate')} {write(cell.estimate)} {interval}".rstrip())
     if cell.raw is not None:
         told.append(f"{words('chart.raw')} {write(cell.raw)}")
+        raw = told[-1] if cell.estimate is not None else ""
     told.append(f"{words('chart.n')} {words.number(cell.n)}")
-    return {"value": write(cell.value), "interval": interval, "hint": " · ".join(told)}
+    hint = " · ".join(told)
+    return {"value": write(cell.value), "interval": interval, "raw": raw, "hint": hint}
 
 
 def groups() -> list[tuple[str, int]]:

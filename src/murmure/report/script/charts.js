@@ -180,7 +180,7 @@ function overTime() {
   const entities = shownEntities();
   for (const note of document.querySelectorAll(".too-many")) {
     note.hidden = state.brand >= 0 || data.brands <= data.panels;
-    note.textContent = fill(words.section.too_many, { n: write.count(data.panels) });
+    note.firstElementChild.textContent = fill(words.section.too_many, { n: write.count(data.panels) });
   }
   for (const [name, kind] of Object.entries(kinds)) {
     const place = document.getElementById(`chart-${name}`);

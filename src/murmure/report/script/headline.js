@@ -87,6 +87,7 @@ function headline() {
       const known = value(found);
       spot.querySelector(".value").textContent = known === null ? words.table.none : write[column.form](known);
       spot.querySelector(".interval").textContent = between(found, column.form);
+      spot.querySelector(".raw").textContent = rawOf(found, column.form);
       spot.dataset.hint = hint(found, column.form);
       if (column.id === "influence") spot.querySelector(".drawn").replaceChildren(balance(found));
       if (!row.hidden) told.push(record(entity, words.table[column.id], column.form, found, { promotion: column.promotion || state.promotion }));

@@ -52,6 +52,9 @@ function between(found, form) {
   const [low, high] = [write[form === "percent" ? "hundredths" : form](ends[0]), write[form](ends[1])];
   return `[${form === "signed" ? fill(words.chart.from_to, { low, high }) : `${low}–${high}`}]`;
 }
+// For paper, where nothing hovers: an estimate's raw count.
+const rawOf = (found, form) =>
+  found && found.length > 2 && found[2] !== null && found[0] !== null ? `${words.chart.raw} ${write[form](found[0])}` : "";
 function hint(found, form) {
   if (value(found) === null) return "";
   const told = [];

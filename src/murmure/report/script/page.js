@@ -103,6 +103,7 @@ window.addEventListener("resize", () => {
   waiting = requestAnimationFrame(() => [...charts.keys()].forEach(fit));
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+narrow.addEventListener("change", tables);
 // Printing lays the page out at the paper's width, in light colours, before the charts are drawn.
 window.addEventListener("beforeprint", () => { root.dataset.theme = "print"; show(); });
 window.addEventListener("afterprint", () => { delete root.dataset.theme; show(); });

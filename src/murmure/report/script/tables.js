@@ -1,5 +1,9 @@
 
 // --- Tables with bars -------------------------------------------------------------------------------
+// Columns side by side need room: without it each number gets a line, with its brand's name.
+const narrow = matchMedia("screen and (max-width: 46rem)");
+const PAPER_COLUMNS = 6;
+const folds = (columns) => columns > 1 && (root.dataset.theme ? columns > PAPER_COLUMNS : narrow.matches);
 function matrix(id, rows) {
   const entities = [...shownEntities(), ...(together ? [data.everyone] : [])];
   const found = rows.map((row) => entities.map((entity) => row.cell(entity)));
@@ -30,13 +34,20 @@ function matrix(id, rows) {
         }
         inside.append(track);
       }
-      const told = between(one, "count");
-      if (told) inside.append(make("span", { class: "interval" }, told));
-      line.append(make("td", { "data-hint": hint(one, "count") }, inside));
+      // Without an interval, its room stays.
+      inside.append(make("span", { class: "interval" }, between(one, "count"), make("span", { class: "raw" }, rawOf(one, "count"))));
+      line.append(make("td", { "data-hint": hint(one, "count") }, make("span", { class: "named" }, isolate(data.entities[entity])), inside));
     });
     body.append(line);
   });
   const table = document.getElementById(`matrix-${id}`);
+  table.classList.toggle("folded", folds(entities.length));
+  // Bars share one scale only where numbers and intervals leave every one of them the same room.
+  const room = (texts) => Math.max(1, ...texts.map((text) => text.length));
+  const all = found.flat();
+  table.style.setProperty("--columns", entities.length);
+  table.style.setProperty("--figure", room(all.map((one) => (value(one) === null ? words.table.none : write.count(value(one))))));
+  table.style.setProperty("--interval", room(all.flatMap((one) => [between(one, "count"), root.dataset.theme ? rawOf(one, "count") : ""])));
   table.replaceChildren(table.caption, make("thead", {}, head), body);
   records.set(id, () => rows.flatMap((row, index) => entities.map((entity, column) =>
     record(entity, row.name, "count", found[index][column], { period: state.period, ...row.at }))));
@@ -78,7 +89,7 @@ function fillFigures() {
       const texts = numbers.map((x) => (x === null ? words.table.none : write[form](x)));
       body.append(make(
         "tr", {}, make("th", { scope: "row" }, isolate(data.entities[entity])), make("td", {}, whenName(period)), make("td", {}, isolate(measure)),
-        ...[...texts, write.count(found[1])].map((text) => make("td", { class: "number" }, text)),
+        ...[...texts, write.count(found[1])].map((text, index) => make("td", { class: "number", "data-name": heads[index + 3] }, text)),
       ));
     }
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))), body);
