@@ -17,7 +17,9 @@ from murmure.assets import sample_folder
 from murmure.catalog import Catalog
 from murmure.schema import LABELS, POST_COLUMNS, TAGS
 
-MIXED = Path(__file__).parent.parent / "data" / "mixed" / "posts.jsonl"
+DATA = Path(__file__).parent.parent / "data"
+MIXED = DATA / "mixed" / "posts.jsonl"
+WRITTEN = DATA / "written" / "posts.jsonl"
 
 #: Words in a row that only the copies of one post share.
 RUN = 6
@@ -111,6 +113,18 @@ def test_every_post_has_valid_labels_that_agree(posts: list[Row], labels: dict[s
 def test_no_two_posts_but_the_echoes_share_six_words_in_a_row(posts: list[Row]) -> None:
     found = clusters(posts)
     assert {origin: len(group) for origin, group in found.items()} == ECHOES
+
+
+def test_posts_to_train_on_are_labelled_and_nobody_else_s(posts: list[Row]) -> None:
+    written = read_posts(WRITTEN)
+    assert len(written) == len({post["id"] for post in written}) == 2_105
+    for post in written:
+        assert all(post[tag] in LABELS[tag] for tag in TAGS), post["id"]
+        assert (post["experience"] == "none") == (post["touchpoint"] == "none"), post["id"]
+        assert not REAL.search(post["text"].lower()), post["id"]
+    measured = {post["id"] for post in [*posts, *read_posts(MIXED)]}
+    together = clusters([*posts, *read_posts(MIXED), *written])
+    assert set().union(*together.values()) <= measured
 
 
 def test_six_words_in_a_row_are_noticed(posts: list[Row]) -> None:

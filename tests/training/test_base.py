@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from murmure.errors import ConfigurationError, InputError, ModelError, RunError
@@ -41,7 +41,7 @@ def settings_for(folder: Path) -> list[str]:
         f"base.encoder={folder / 'encoder'}",
         f"base.companion={folder / 'companion'}",
         "base.layers=2",
-        "base.frozen=0",
+        *(f"base.{phase}.frozen=0" for phase in ("broad", "further", "target", "own")),
         "base.longest=128",
         "base.batch=16",
         "base.checkpoint_every=4",
@@ -121,8 +121,6 @@ def test_every_post_of_the_target_is_measured_once(world: tuple[Path, Path, Any]
 
 
 def test_kept_logits_are_those_of_their_posts(world: tuple[Path, Path, Any]) -> None:
-    from safetensors.numpy import load_file
-
     work = world[0] / "base.training"
     table = pq.read_table(world[1] / "calibration.parquet")
     kept = [len(load_file(file)["sentiment"]) for file in sorted(work.glob("fold-*.safetensors"))]
@@ -161,6 +159,39 @@ def test_without_records_nothing_stands_between_broad_and_target(
     with pytest.raises(InterruptedError):
         base.train({**world[2], "corpora": corpora}, tmp_path / "new")
     assert ran == ["broad", "fold-0"]
+
+
+def test_goes_on_from_weights_that_another_training_kept(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    kept = load_file(world[0] / "base.training/further.safetensors")
+
+    def stop(tagger: Any, *given: Any, **__: Any) -> None:
+        ran.append(given[3].name)
+        for name, value in tagger.state_dict().items():
+            assert np.array_equal(value.numpy(), kept[name])
+        raise InterruptedError
+
+    monkeypatch.setattr(base, "run_phase", stop)
+    settings = {**world[2]["base"], "start": str(world[0] / "base.training/further.safetensors")}
+    with pytest.raises(InterruptedError):
+        base.train({**world[2], "base": settings}, tmp_path / "new")
+    assert ran == ["further"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("nowhere", "expected weights"), ("shipped", "shipped.safetensors, which read its labels")],
+)
+def test_refuses_to_go_on_from_weights_by_which_folds_would_lie(
+    world: tuple[Path, Path, dict[str, Any]], tmp_path: Path, name: str, why: str
+) -> None:
+    start = world[0] / f"base.training/{name}.safetensors"
+    settings = {**world[2]["base"], "start": str(start)}
+    with pytest.raises(ConfigurationError, match=rf"base\.start: .*{why}"):
+        base.train({**world[2], "base": settings}, tmp_path / "new")
+    assert not (tmp_path / "new.training").exists()
 
 
 @pytest.mark.parametrize(

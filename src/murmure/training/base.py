@@ -32,12 +32,14 @@ from murmure.training.packaging import (
     write_folder,
 )
 from murmure.training.phases import (
+    READ_TARGET,
     Material,
     gather,
     is_done,
     load_tagger,
     logits_of,
     make_tagger,
+    read_record,
     record_of,
     run_phase,
     save_tagger,
@@ -71,6 +73,7 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     settings, given = configuration["base"], configuration["corpora"]
     # Before anything that takes long.
     companion = _companion(settings["companion"])
+    started = _started(settings["start"])
     tokenizer = open_tokenizer(settings["encoder"])
     corpora = configured_corpora(given)
     material = gather(configuration, corpora, tokenizer)
@@ -82,7 +85,8 @@ def train(configuration: Mapping[str, Any], output: Path) -> dict[str, Any]:
     work.mkdir(parents=True, exist_ok=True)
     # An encoder of the hub has no folder here that holds it.
     tokenizer.backend_tokenizer.save(str(work / TOKENIZER))
-    start = _further(material, configuration, _broad(material, configuration, work), work)
+    broad = started or _broad(material, configuration, work)
+    start = _further(material, configuration, broad, work)
     logits = _cross_fit(material, configuration, start, work)
     shipped = _shipped(material, configuration, start, work)
 
@@ -152,6 +156,21 @@ def _companion(name: str) -> ModelFolder:
     return folder
 
 
+def _started(name: str) -> Path | None:
+    """Give the weights to go on from, and see that folds that do so can tell the truth."""
+    if not name:
+        return None
+    expected = "weights that a training kept of a phase before it read corpora.target"
+    if not Path(name).is_file():
+        expected += ", as build/base.training/further.safetensors"
+        raise ConfigurationError("base.start", given=name, expected=expected)
+    read = read_record(Path(name)).get(READ_TARGET)
+    if read != "no":
+        why = "which read its labels" if read else "which tells nothing of its training"
+        raise ConfigurationError("base.start", given=f"{name}, {why}", expected=expected)
+    return Path(name)
+
+
 def _some(material: Material, *, seed: int) -> list[str]:
     """Give a few hundred of the target's posts that may be trained on."""
     rows = np.flatnonzero(material.target & material.trainable & ~material.corpora.validation)
@@ -169,21 +188,26 @@ def _protocol(configuration: Mapping[str, Any], material: Material) -> dict[str,
         times = f"{phase['epochs']:g} epoch{'' if phase['epochs'] == 1 else 's'}"
         return f"{times} over {', '.join(f'`{name}`' for name in names)}"
 
-    def length(phase: Mapping[str, Any]) -> str:
-        mixed = f"with {phase['others']:,} posts of other corpora mixed in"
-        return f"{epochs(phase, [name])}, {mixed}"
+    def length(phase: Mapping[str, Any], names: Sequence[str]) -> str:
+        mixed = f", with {phase['others']:,} posts of other corpora mixed in"
+        return epochs(phase, names) + (mixed if phase["others"] else "")
 
     here = np.unique(material.corpora.corpus)
     recorded = [one for one in recorded_names(configuration["corpora"]) if one in here]
-    more = f" and was trained for {epochs(further, recorded)}" if recorded else ""
+    more = f" and was trained for {length(further, recorded)}" if recorded else ""
+    first = f"read {broad['others']:,} posts of the other corpora"
+    if settings["start"]:
+        first = (
+            f"goes on from weights that another training kept (`{Path(settings['start']).stem}`)"
+        )
     return {
         "folds": f"The figures are from {configuration['corpora']['folds']}-fold cross-fitting "
         f"over the {material.target.sum():,} posts of `{name}`: no model was trained on the posts "
         "that it is measured on, nor on any post with one of their keys. All folds start from one "
-        f"model that read {broad['others']:,} posts of the other corpora{more}, its weights chosen "
-        f"by the validation posts; each is then trained for {length(fold)}.",
-        "shipped": f"What ships starts from the same model and is trained for {length(target)}, "
-        "and keeps the weights that were best on the validation posts.",
+        f"model that {first}{more}, its weights chosen "
+        f"by the validation posts; each is then trained for {length(fold, [name])}.",
+        "shipped": "What ships starts from the same model and is trained for "
+        f"{length(target, [name])}, and keeps the weights that were best on the validation posts.",
         "calibration": "Encoder and companion are weighed, and the mixture is calibrated, on the "
         "out-of-fold logits of posts drawn at random; each fold by the others.",
     }
@@ -208,7 +232,12 @@ def _describe(
         "configuration": {
             "corpora": settings_told(given),
             # As little as where the encoder lay.
-            "base": {**configuration["base"], "encoder": "", "companion": companion.name},
+            "base": {
+                **configuration["base"],
+                "encoder": "",
+                "start": Path(configuration["base"]["start"]).name,
+                "companion": companion.name,
+            },
         },
     }
 

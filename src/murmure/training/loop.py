@@ -185,7 +185,7 @@ def freeze(tagger: Tagger, layers: int) -> None:
     if not isinstance(stack, nn.ModuleList) or len(stack) < layers:
         had = len(stack) if isinstance(stack, nn.ModuleList) else "no list of layers"
         raise ConfigurationError(
-            "base.frozen", given=layers, expected=f"at most what the encoder has ({had})"
+            "base.*.frozen", given=layers, expected=f"at most what the encoder has ({had})"
         )
     for part in (tagger.encoder.embeddings, *stack[:layers]):
         part.requires_grad_(False)

@@ -207,10 +207,9 @@ def read_record(file: Path) -> dict[str, str]:
 def schedule_of(settings: Mapping[str, Any], phase: Mapping[str, Any], *, seed: int) -> Schedule:
     """Put a schedule together from `[base]` and one of its phases."""
     shared = (
-        "weight_decay", "clip", "frozen", "precision",
-        "checkpoint_every", "validate_every", "patience",
+        "weight_decay", "clip", "precision", "checkpoint_every", "validate_every", "patience",
     )  # fmt: skip
-    own = ("learning_rate", "heads_learning_rate", "warm_up")
+    own = ("learning_rate", "heads_learning_rate", "warm_up", "frozen")
     return Schedule(
         **{name: settings[name] for name in shared},
         **{name: phase[name] for name in own},
