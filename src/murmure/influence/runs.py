@@ -127,7 +127,7 @@ def _open(folder: Path, *, first: int, partial: bool) -> Run:
         raise InputError(f"not a run's folder: it has no {MANIFEST_NAME}; {remedy}", file=folder)
     if not (manifest.complete or partial):
         message = f"{folder}: the run is not finished; start the same murmure tag again to resume"
-        raise RunError(f"{message} it, or count what there is with --partial")
+        raise RunError(f"{message} it, or count what there is with murmure count --partial")
     if manifest.part_format != "parquet":
         message = f"{folder}: its parts are {manifest.part_format}, and only Parquet is counted"
         raise RunError(f"{message}; tag again with --format parquet")
