@@ -15,7 +15,14 @@ from murmure.assets import models_folder
 from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging import Predictor
-from murmure.tagging.folder import MANIFEST, ModelFolder, default_model, write_manifest
+from murmure.tagging.folder import (
+    CALIBRATION,
+    MANIFEST,
+    OWN_FILES,
+    ModelFolder,
+    default_model,
+    write_manifest,
+)
 from murmure.tagging.linear import WEIGHTS
 
 Damage = Callable[[Path], object]
@@ -52,6 +59,12 @@ def name_file(folder: Path, name: str) -> None:
     change_manifest(folder, files={**files, name: "0" * 64})
 
 
+def unlist(folder: Path, *names: str) -> None:
+    """Whatever these files then hold, the fingerprint stays."""
+    files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    change_manifest(folder, files={name: files[name] for name in files if name not in names})
+
+
 def test_every_file_of_a_whole_folder_is_checked(model: Path) -> None:
     folder = ModelFolder.open(model)
     assert folder.name == "fast"
@@ -81,6 +94,13 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
         "lacks proper thresholds",
     ),
     "no files": (lambda f: change_manifest(f, files=None), MANIFEST, "lacks proper files"),
+    "lists no file": (lambda f: change_manifest(f, files={}), MANIFEST, f"not list {WEIGHTS}, "),
+    "weights not listed": (lambda f: unlist(f, WEIGHTS), MANIFEST, f"does not list {WEIGHTS};"),
+    "calibration not listed": (
+        lambda f: unlist(f, CALIBRATION),
+        MANIFEST,
+        f"does not list {CALIBRATION};",
+    ),
     "outside": (lambda f: name_file(f, "../weights.bin"), MANIFEST, "outside the folder"),
     "absolute": (lambda f: name_file(f, "/etc/passwd"), MANIFEST, "outside the folder"),
     "parent": (lambda f: name_file(f, ".."), MANIFEST, "outside the folder"),
@@ -148,10 +168,28 @@ def test_a_copy_is_whole_and_may_be_over_itself(model: Path, tmp_path: Path) -> 
 
 
 def test_a_written_manifest_names_every_other_file(tmp_path: Path) -> None:
-    (tmp_path / "weights").write_bytes(b"x")
+    (tmp_path / WEIGHTS).write_bytes(b"x")
     needed: dict[str, Any] = {"name": "own", "kind": "linear", "settings": {}, "calibration": {}}
     write_manifest(tmp_path, {**needed, "thresholds": dict.fromkeys(TAGS, 0.5)})
-    assert set(ModelFolder.open(tmp_path).manifest["files"]) == {"weights"}
-    (tmp_path / "weights").write_bytes(b"y")
-    with pytest.raises(ModelError, match=r"weights: is not what manifest\.json says"):
+    assert set(ModelFolder.open(tmp_path).manifest["files"]) == {WEIGHTS}
+    (tmp_path / WEIGHTS).write_bytes(b"y")
+    with pytest.raises(ModelError, match=r"weights\.safetensors: is not what manifest\.json says"):
         ModelFolder.open(tmp_path)
+
+
+@pytest.mark.parametrize("name", OWN_FILES["encoder"])
+def test_an_encoder_lists_what_it_reads(tmp_path: Path, name: str) -> None:
+    for file in OWN_FILES["encoder"]:
+        (tmp_path / file).write_bytes(b"x")
+    needed: dict[str, Any] = {"name": "own", "kind": "encoder", "settings": {}, "calibration": {}}
+    write_manifest(tmp_path, {**needed, "thresholds": dict.fromkeys(TAGS, 0.5)})
+    assert ModelFolder.open(tmp_path).name == "own"
+    unlist(tmp_path, name)
+    with pytest.raises(ModelError, match=f"does not list {name};"):
+        ModelFolder.open(tmp_path)
+
+
+def test_a_folder_without_calibration_posts_need_not_list_them(model: Path) -> None:
+    (model / CALIBRATION).unlink()
+    unlist(model, CALIBRATION)
+    assert ModelFolder.open(model).name == "fast"

@@ -20,12 +20,12 @@ from murmure.disclosure import Disclosure, mask, where_found
 from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.calibration import Calibration
-from murmure.tagging.folder import MANIFEST, ModelFolder
+from murmure.tagging.folder import MANIFEST, OWN_FILES, ModelFolder
 from murmure.tagging.ngrams import NgramHasher, Ngrams, Reading, Spans, Unit
 from murmure.text import normalize_lines
 from murmure.tokens import TokenMemory, cut, in_parts
 
-WEIGHTS = "weights.safetensors"
+(WEIGHTS,) = OWN_FILES["linear"]
 #: What a linear model reads of a post, in characters.
 READS = 20_000
 # So many buckets are counted together; no more than a byte counts.
