@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from murmure.assets import models_folder
@@ -65,6 +66,29 @@ def unlist(folder: Path, *names: str) -> None:
     change_manifest(folder, files={name: files[name] for name in files if name not in names})
 
 
+def change_calibration(folder: Path, tag: str, fits: Any) -> None:
+    calibration = json.loads((folder / MANIFEST).read_text("utf-8"))["calibration"]
+    change_manifest(folder, calibration={**calibration, tag: fits})
+
+
+def change_fit(folder: Path, **changes: Any) -> None:
+    """Another fit of a tag in French, which posts in French alone would meet."""
+    fits = json.loads((folder / MANIFEST).read_text("utf-8"))["calibration"]["sentiment"]
+    change_calibration(folder, "sentiment", {**fits, "fr": {**fits["fr"], **changes}})
+
+
+def change_settings(folder: Path, **changes: Any) -> None:
+    settings = json.loads((folder / MANIFEST).read_text("utf-8"))["settings"]
+    change_manifest(folder, settings={**settings, **changes})
+
+
+def change_tensor(folder: Path, name: str, tensor: Any) -> None:
+    from safetensors.numpy import load, save
+
+    tensors = load((folder / WEIGHTS).read_bytes())
+    replace_weights(folder, save({**tensors, name: tensor}))
+
+
 def test_every_file_of_a_whole_folder_is_checked(model: Path) -> None:
     folder = ModelFolder.open(model)
     assert folder.name == "fast"
@@ -112,6 +136,63 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
     ),
     "a threshold lacks": (lambda f: change_manifest(f, thresholds={}), MANIFEST, "threshold of"),
     "calibration lacks": (lambda f: change_manifest(f, calibration={}), MANIFEST, "calibration"),
+    **{
+        f"calibration {number}": (
+            lambda f, fits=fits: change_calibration(f, "language", fits),
+            *told,
+        )
+        for told in [(MANIFEST, "whole calibration")]
+        for number, fits in enumerate([[], {}, 3, {"any": []}, {"any": {"scale": [1.0]}}])
+    },
+    **{
+        f"scale {scale}": (lambda f, scale=scale: change_fit(f, scale=scale), *told)
+        for told in [(MANIFEST, "whole calibration")]
+        for scale in (
+            ["a", 1, 1],
+            ["1", "1", "1"],
+            [1, 1],
+            1,
+            [1, 1, float("nan")],
+            [1, 1, 10**400],
+        )
+    },
+    "disclosed in words": (
+        lambda f: change_calibration(f, "disclosed", "often"),
+        MANIFEST,
+        "whole calibration",
+    ),
+    **{
+        f"bits {bits}": (lambda f, bits=bits: change_settings(f, bits=bits), *told)
+        for told in [(WEIGHTS, "bits: expected 8 to 24, but was given")]
+        for bits in (60, 25, 7, -1, "21", 10**30, [])
+    },
+    "fewer bits": (lambda f: change_settings(f, bits=20), WEIGHTS, "linear model"),
+    "more bits": (lambda f: change_settings(f, bits=22), WEIGHTS, "language.weights: expected"),
+    "a disclosure adds a word": (
+        lambda f: change_settings(f, disclosed="much"),
+        WEIGHTS,
+        "linear model",
+    ),
+    "a disclosure adds no number": (
+        lambda f: change_settings(f, disclosed=float("nan")),
+        WEIGHTS,
+        "disclosed: expected a number",
+    ),
+    "a bias that is no number": (
+        lambda f: change_tensor(f, "bias", np.full(14, np.nan, np.float32)),
+        WEIGHTS,
+        "sentiment: does not give a number",
+    ),
+    "too few biases": (
+        lambda f: change_tensor(f, "bias", np.zeros(13, np.float32)),
+        WEIGHTS,
+        "linear model",
+    ),
+    "a scale that is no number": (
+        lambda f: change_tensor(f, "words.scale", np.full(14, np.inf, np.float32)),
+        WEIGHTS,
+        "weights that are no numbers",
+    ),
     "changed byte": (lambda f: change_byte(f / WEIGHTS), WEIGHTS, "is not what manifest.json says"),
     "missing weights": (lambda f: (f / WEIGHTS).unlink(), WEIGHTS, "No such file"),
     "weights are a folder": (
