@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,13 @@ def test_every_file_of_a_whole_folder_is_checked(model: Path) -> None:
     assert set(folder.thresholds) == set(TAGS)
 
 
+NO_FITS: list[Any] = [[], {}, 3, {"any": []}, {"any": {"scale": [1.0]}}]
+NO_SCALES: list[Any] = [
+    *(["a", 1, 1], ["1", "1", "1"], [1, 1], 1),
+    *([1, 1, float("nan")], [1, 1, 10**400]),
+]
+NO_BITS: list[Any] = [60, 25, 7, -1, "21", 10**30, []]
+
 DAMAGES: dict[str, tuple[Damage, str, str]] = {
     "no manifest": (lambda f: (f / MANIFEST).unlink(), MANIFEST, "not a model folder"),
     "half a manifest": (
@@ -138,23 +146,15 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
     "calibration lacks": (lambda f: change_manifest(f, calibration={}), MANIFEST, "calibration"),
     **{
         f"calibration {number}": (
-            lambda f, fits=fits: change_calibration(f, "language", fits),
-            *told,
+            partial(change_calibration, tag="language", fits=fits),
+            MANIFEST,
+            "whole calibration",
         )
-        for told in [(MANIFEST, "whole calibration")]
-        for number, fits in enumerate([[], {}, 3, {"any": []}, {"any": {"scale": [1.0]}}])
+        for number, fits in enumerate(NO_FITS)
     },
     **{
-        f"scale {scale}": (lambda f, scale=scale: change_fit(f, scale=scale), *told)
-        for told in [(MANIFEST, "whole calibration")]
-        for scale in (
-            ["a", 1, 1],
-            ["1", "1", "1"],
-            [1, 1],
-            1,
-            [1, 1, float("nan")],
-            [1, 1, 10**400],
-        )
+        f"scale {number}": (partial(change_fit, scale=scale), MANIFEST, "whole calibration")
+        for number, scale in enumerate(NO_SCALES)
     },
     "disclosed in words": (
         lambda f: change_calibration(f, "disclosed", "often"),
@@ -162,9 +162,8 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
         "whole calibration",
     ),
     **{
-        f"bits {bits}": (lambda f, bits=bits: change_settings(f, bits=bits), *told)
-        for told in [(WEIGHTS, "bits: expected 8 to 24, but was given")]
-        for bits in (60, 25, 7, -1, "21", 10**30, [])
+        f"bits {number}": (partial(change_settings, bits=bits), WEIGHTS, "bits: expected 8 to 24")
+        for number, bits in enumerate(NO_BITS)
     },
     "fewer bits": (lambda f: change_settings(f, bits=20), WEIGHTS, "linear model"),
     "more bits": (lambda f: change_settings(f, bits=22), WEIGHTS, "language.weights: expected"),
