@@ -104,7 +104,8 @@ def tell(result: Mapping[str, Any]) -> str:
             f"{_number(left['ours']['mae'])}, plain counts by {_number(left['raw']['mae'])}, and "
             f"only {_percent(left['ours']['coverage'])} of the intervals hold the truth; with an "
             f"audit of half of an origin's posts, {labels} at most, "
-            f"{_number(left['audited']['mae'])} and {_percent(left['audited']['coverage'])}. Missed: {'; '.join(missed) or 'nothing'}.\n",
+            f"{_number(left['audited']['mae'])} and {_percent(left['audited']['coverage'])}. "
+            f"Missed: {'; '.join(missed) or 'nothing'}.\n",
             f"Made with `python -m benchmarks.counting.run --model {result['name']} --splits "
             f"{result['splits']} --seed {result['seed']}`; all tables are in "
             f"[`counting-{result['name']}.md`](benchmarks/counting/results/"

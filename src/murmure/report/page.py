@@ -8,6 +8,7 @@ the charting library.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -113,6 +114,30 @@ def build(
         folders, counts, ui=ui, catalog=catalog, title=title, show_authors=show_authors
     )
     return next(iter(pages.values()))
+
+
+def check_output(file: str | Path) -> None:
+    """Whether a page can be written there, before the counting, which takes time.
+
+    Nothing is made: `write` makes the folder.
+
+    Raises:
+        InputError: where it cannot.
+    """
+    file = Path(file)
+    reason = None
+    try:
+        there = next(folder for folder in file.absolute().parents if folder.exists())
+        if file.is_dir():
+            reason = "is a folder"
+        elif not there.is_dir():
+            reason = f"{there} is no folder"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            reason = f"nothing can be written in {there}"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason is not None:
+        raise InputError(f"cannot be written ({reason}); choose another place", file=file)
 
 
 def write(page: str, file: str | Path) -> None:
