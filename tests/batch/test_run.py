@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -51,6 +52,32 @@ def test_row_has_the_posts_columns_then_the_inputs_then_the_tags(tmp_path: Path)
     assert (row["id"], row["author"], row["likes"]) == ("5", None, 3)
     assert row["created_at"] == datetime(2026, 3, 1, 10, tzinfo=UTC)
     assert row["sentiment_probabilities"] == pytest.approx([0.1, 0.8, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1790000000000000001, 1.5], ["1790000000000000001", "1.5"]),
+        ([3, 1.5], [3.0, 1.5]),
+        ([2**64 - 1, -1], ["18446744073709551615", "-1"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_numbers_of_several_files_keep_every_digit(
+    values: list[Any], expected: list[Any], kind: str, tmp_path: Path
+) -> None:
+    for number, value in enumerate(values):
+        post = {"text": "a", "n": value}
+        if kind == "jsonl":
+            write(tmp_path / f"in/{number}.jsonl", post)
+        else:
+            (tmp_path / "in").mkdir(exist_ok=True)
+            wide = pa.uint64() if value == 2**64 - 1 else None
+            column = pa.array([value], wide)
+            table = pa.table({"text": ["a"], "n": column})
+            pq.write_table(table, tmp_path / f"in/{number}.parquet")
+    tag(tmp_path / "in", tmp_path / "out")
+    assert [row["n"] for row in rows(tmp_path / "out")] == expected
 
 
 def test_missing_id_is_made_from_source_row_and_text(tmp_path: Path) -> None:
