@@ -466,13 +466,13 @@ def stream(source: Any, **options: Any) -> tuple[list[dict[str, Any]], list[dict
 
 def test_standard_output_gets_rows_as_they_came_with_their_tags() -> None:
     data = (
-        b'{"text": "a\\u2028", "tags": ["x"], "n": NaN, "created_at": 0, "language": "de"}\n'
+        b'{"text": "a\\u2028", "tags": ["x"], "n": NaN, "created_at": 1e9, "language": "de"}\n'
         b'{"text": "b", "tags": 3}\nbroken\n'
     )
     written, faults = stream("-", stdin=io.BytesIO(data), chunk_rows=2)
     assert [row["text"] for row in written] == ["a\u2028", "b"]
     assert [row.get("tags") for row in written] == [["x"], 3]
-    assert written[0]["created_at"] == "1970-01-01T00:00:00+00:00"
+    assert written[0]["created_at"] == "2001-09-09T01:46:40+00:00"
     assert (written[0]["n"], written[0]["input_language"]) == (None, "de")
     assert "n" not in written[1]
     assert [(one["source"], one["line"]) for one in faults] == [("-", 3)]
