@@ -6,8 +6,9 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from murmure.batch import Progress, tag_file
+from murmure.batch import Progress, forget, tag_file, verify
 from murmure.batch import folder as folder_module
 from murmure.batch.files import locked
+from murmure.batch.manifest import sealed
 from murmure.batch.rows import made_id
 from murmure.batch.values import BAD_ORDER, BAD_TIME
 from murmure.errors import InputError, ModelError, MurmureError, RunError, UsageError
@@ -362,6 +364,68 @@ def test_manifest_that_cannot_be_read_is_refused(text: str, tmp_path: Path) -> N
     write(tmp_path / "out/manifest.json", text)
     with pytest.raises(RunError, match=r"manifest\.json: .*--overwrite"):
         tag(source, tmp_path / "out")
+
+
+def _part(told: dict[str, Any]) -> dict[str, Any]:
+    part: dict[str, Any] = told["parts"][0]
+    return part
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda told: told["configuration"].update(format="xml"),
+        lambda told: told.update(model="fake"),
+        lambda told: told.update(erasures=[{"salt": 1, "sha256": "", "date": ""}]),
+        lambda told: _part(told).update(rows="x"),
+        lambda told: _part(told).update(rows=True),
+        lambda told: _part(told).update(file="../../a.jsonl"),
+        lambda told: _part(told).update(file=".."),
+        lambda told: _part(told)["counts"][0].update(input=7),
+        lambda told: told.update(parts={}),
+    ],
+)
+def test_manifest_with_an_entry_that_cannot_be_is_refused_by_all(
+    damage: Callable[[dict[str, Any]], None], tmp_path: Path
+) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(9))
+    out = tmp_path / "out"
+    tag(source, out)
+    told = manifest(out)
+    damage(told)
+    told.pop("sha256")
+    (out / "manifest.json").write_bytes(sealed(told))
+    for use in (partial(tag, source, out), partial(verify, out), partial(forget, out, "ana")):
+        with pytest.raises(RunError, match=r"manifest\.json: not a manifest.*--overwrite"):
+            use()
+
+
+def test_manifest_that_was_changed_is_not_written_again(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", {"text": "a", "author": "ana"}, {"text": "b"})
+    out = tmp_path / "out"
+    tag(source, out)
+    told = manifest(out)
+    write(out / "manifest.json", told | {"erasures": []} | {"complete": False})
+    for use in (partial(tag, source, out), partial(forget, out, "ana")):
+        with pytest.raises(RunError, match=r"manifest\.json: was changed.*--overwrite"):
+            use()
+    assert not verify(out).is_whole
+
+
+@pytest.mark.parametrize(("keeps", "kept"), [(True, 1), (False, 0)])
+def test_who_was_forgotten_in_a_run_whose_manifest_is_damaged_is_told(
+    keeps: bool, kept: int, tmp_path: Path
+) -> None:
+    source = write(tmp_path / "a.jsonl", {"text": "a", "author": "ana"}, {"text": "b"})
+    out = tmp_path / "out"
+    tag(source, out)
+    forget(out, "ana")
+    erasures = manifest(out)["erasures"] if keeps else "gone"
+    write(out / "manifest.json", {"format": "x", "erasures": erasures})
+    told: list[str] = []
+    summary = tag(source, out, overwrite=True, notice=told.append)
+    assert summary.forgotten == kept
+    assert any(f"{kept} erasures could be read in it" in one for one in told)
 
 
 def test_folder_of_other_files_is_never_written_to(tmp_path: Path) -> None:
