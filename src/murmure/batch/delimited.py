@@ -16,11 +16,11 @@ from murmure.batch.jsonl import not_of_encoding
 from murmure.batch.lines import (
     MAX_LINE,
     Line,
-    excerpt,
     open_text,
     read_lines,
     undecodable,
     undecodable_reason,
+    whole_excerpt,
 )
 from murmure.batch.sources import EmptyFileError, Source
 from murmure.batch.values import string_array
@@ -250,7 +250,7 @@ class DelimitedReader:
                         row=self._row,
                         line=record.line,
                         reason=record.fault,
-                        raw=excerpt(record.raw),
+                        raw=whole_excerpt(record.raw),
                     )
                 )
             else:

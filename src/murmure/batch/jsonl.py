@@ -20,6 +20,7 @@ from murmure.batch.lines import (
     read_lines,
     undecodable,
     undecodable_reason,
+    whole_excerpt,
     without_surrogates,
 )
 from murmure.batch.sources import EmptyFileError, Source
@@ -145,12 +146,13 @@ class JsonLinesReader:
             row = parse_line(line, self._encoding)
             fault = row if isinstance(row, str) else self._text_fault(row)
             if isinstance(row, str) or fault is not None:
+                unread = isinstance(row, str)
                 known: Mapping[str, Any] = {} if isinstance(row, str) else row
                 reject = Reject(
                     row=self._row,
                     line=line.number,
                     reason=str(fault),
-                    raw=excerpt(line.text),
+                    raw=whole_excerpt(line.text) if unread else excerpt(line.text),
                     id=self._plain(known, "id"),
                     author=self._plain(known, "author"),
                 )
