@@ -175,6 +175,17 @@ def test_the_sheet_opens_in_a_spreadsheet(tmp_path: Path) -> None:
     assert row[head.index("tagger_sentiment")] == "neutral"
 
 
+@pytest.mark.parametrize("text", [" =1+1", "\n=1+1", "＝1+1", "＠brizelo", "'t Brizelo"])
+def test_no_cell_of_a_sheet_begins_a_formula(tmp_path: Path, text: str) -> None:
+    run = write_run(tmp_path / "run", [{"text": text, "id": text}])
+    (unit,) = draw_sample(run, size=1).units
+    write_sheet([unit], tmp_path / "sheet.csv")
+    head, row = cells(tmp_path / "sheet.csv")
+    assert [row[head.index(name)] for name in ("text", "id")] == [f"'{text}"] * 2
+    filled = save(tmp_path / "f.csv", fill([head, row], "sentiment", ["'neutral"]))
+    assert read_sheet(filled, keys=drawn_keys(run)) == {unit.key: {"sentiment": "neutral"}}
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from murmure.errors import InputError, UsageError
+from murmure.guard import guard_one
 from murmure.influence.audit import Unit
 from murmure.schema import LABELS, TAGS
 
 #: In the order in which a person asks: what it says, then in which language.
 _ASKED = ("sentiment", "experience", "touchpoint", "sponsored", "language")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SEPARATORS = (",", ";", "\t")
 _SHOWN_FAULTS = 5
 
@@ -185,8 +185,7 @@ def _labels(row: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
 
 def _guard(cell: str) -> str:
     """The cell, with an apostrophe before what a spreadsheet would compute; no NUL."""
-    cell = cell.replace("\0", "")
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return guard_one(cell.replace("\0", ""))
 
 
 def _decode(content: bytes) -> str:
