@@ -230,6 +230,20 @@ def test_labels_of_two_readers_add_up_and_later_ones_stand(tmp_path: Path) -> No
     assert audit["sponsored_true"].to_pylist() == [None, "no", "yes"]
 
 
+def test_labels_that_a_sheet_no_longer_has_are_withdrawn(tmp_path: Path) -> None:
+    run, rows = sheet(tmp_path)
+    fill(fill(rows, "experience", ["none", "none"]), "sentiment", ["neutral", "neutral"])
+    apply_labels(run, read_sheet(save(tmp_path / "f.csv", rows), keys=drawn_keys(run)))
+    # In the second row all is emptied: the sheet of somebody who read others.
+    fill(fill(rows, "experience", ["own", ""]), "sentiment", ["", ""])
+    audit = apply_labels(run, read_sheet(save(tmp_path / "f.csv", rows), keys=drawn_keys(run)))
+    assert audit["experience_true"].to_pylist() == ["own", "none"]
+    assert audit["touchpoint_true"].to_pylist() == [None, "none"]
+    assert audit["sentiment_true"].to_pylist() == [None, "neutral"]
+    with pytest.raises(InputError, match=f"'touchpoint': key '{rows[1][0]}': experience 'own' w"):
+        apply_labels(run, {rows[1][0]: {"experience": "own", "touchpoint": "none"}})
+
+
 @pytest.mark.parametrize(
     ("tag", "label", "message"),
     [

@@ -18,6 +18,7 @@ from typing import IO, Any
 from murmure.errors import InputError, UsageError
 from murmure.guard import guard_one
 from murmure.influence.audit import Unit
+from murmure.influence.units import contradiction
 from murmure.schema import LABELS, TAGS
 
 #: In the order in which a person asks: what it says, then in which language.
@@ -121,7 +122,8 @@ def read_sheet(path: str | Path, *, keys: Collection[str]) -> dict[str, dict[str
         keys: those of the run's draws; rows of any other are refused.
 
     Returns:
-        By key, then by tag, the labels filled in.
+        By key, then by tag, the labels filled in. Rows without any are left out: where several
+            people share a sheet, another may have read them.
 
     Raises:
         InputError: when the file is no sheet, or a row has a strange key, an unknown label or
@@ -174,13 +176,8 @@ def _labels(row: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
         given["touchpoint"] = "none"
     if given.get("touchpoint") == "none" and "experience" not in given and not faults:
         given["experience"] = "none"
-    both = ("experience", "touchpoint")
-    if all(tag in given for tag in both) and len({given[tag] == "none" for tag in both}) > 1:
-        faults.append(
-            f"experience '{given['experience']}' with touchpoint '{given['touchpoint']}': "
-            "both are none, or neither"
-        )
-    return given, faults
+    fault = contradiction(given)
+    return given, [*faults, fault] if fault else faults
 
 
 def _guard(cell: str) -> str:
