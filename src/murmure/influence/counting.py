@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from threadpoolctl import threadpool_limits
 
-from murmure.errors import InputError, RunError, UsageError
+from murmure.errors import RunError, UsageError
 from murmure.influence.alerts import add_alerts
 from murmure.influence.audit import load_audit
 from murmure.influence.audited import FEWEST
@@ -201,15 +201,12 @@ def load_brands(catalog: Catalog | str | Path | None) -> Catalog | None:
     """The catalogue of a file, or as given.
 
     Raises:
-        InputError: when the file is none, or a brand is called as the whole is.
+        InputError: when the file is none.
     """
     if isinstance(catalog, str | Path):
         from murmure.catalog import Catalog as Brands
 
         catalog = Brands.load(catalog)
-    if catalog is not None and any(brand.name == ALL for brand in catalog.brands):
-        message = f"brand '{ALL}': the counts call the whole by this name; rename the brand"
-        raise InputError(message)
     return catalog
 
 
@@ -279,6 +276,10 @@ def _read(
         )
         mentions = read_mentions(posts, found, cells)
     named = sorted(mentions.names) if mentions is not None else []
+    if ALL in brands or ALL in named:
+        message = f"{', '.join(str(run.folder) for run in runs)}: tagged with a brand '{ALL}', as "
+        message += "counts call the whole; rename it in the catalogue, and give that with --catalog"
+        raise RunError(message)
     return posts, mentions, brands | {name: brands.get(name, "") for name in named}
 
 
