@@ -12,7 +12,7 @@ import pytest
 from murmure.errors import RunError, UsageError
 from murmure.influence import count
 from murmure.influence.audit import draw_sample
-from murmure.influence.database import connect
+from murmure.influence.database import connect, scan
 from murmure.influence.runs import open_runs
 from tests.runs import write_run
 
@@ -37,6 +37,18 @@ def test_a_damaged_page_is_told_with_what_to_do(tmp_path: Path) -> None:
     for read in (count, lambda folder: draw_sample(folder, size=5)):
         with pytest.raises(RunError, match=r"run: cannot be read through .*murmure tag --verify"):
             read(run)
+
+
+@pytest.mark.parametrize("own", ["likes", "file_row_number"])
+def test_what_the_folder_is_called_is_no_column(tmp_path: Path, own: str) -> None:
+    folder = write_run(tmp_path / "author=bob", [{"author": "ana"}, {"author": "cleo"}])
+    part = folder / "part-00000.parquet"
+    table = pq.read_table(part)
+    pq.write_table(table.append_column(own, pa.array([7, 7])), part)
+    runs = open_runs([folder])
+    with connect(runs) as connection:
+        query = f"SELECT number, author FROM {scan(runs[0].parts, ['author'])}"
+        assert sorted(connection.execute(query).fetchall()) == [(0, "ana"), (1, "cleo")]
 
 
 @pytest.mark.parametrize(

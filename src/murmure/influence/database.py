@@ -82,7 +82,7 @@ def scan(parts: Sequence[Part], columns: Sequence[str]) -> str:
     if _has_column(parts[0], _ROW):  # the user's own column of that name hides DuckDB's
         each = (
             f"SELECT {part.first} + row_number() OVER () - 1 AS number, {selected} "
-            f"FROM read_parquet([{_pattern(part)}])"
+            f"FROM read_parquet([{_pattern(part)}], hive_partitioning = false)"
             for part in parts
         )
         return f"({' UNION ALL '.join(each)})"
