@@ -102,7 +102,7 @@ def tag_file(
             they are left empty, and counted.
         format: how the parts are written: `"parquet"` (None for a folder), which counts and
             reports need, `"jsonl"` (None for `-`) or `"csv"`, whose texts are guarded against
-            being run as formulas (`murmure.batch.guard`).
+            being run as formulas (`murmure.guard`).
         jobs: processes that tag; 1 tags in this process. If None, as many as there are cores, or
             1 for small inputs. The result is the same.
         overwrite: start anew where the folder holds a run.

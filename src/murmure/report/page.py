@@ -19,6 +19,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from murmure.errors import InputError
+from murmure.influence.runs import tagged_with
 from murmure.report import crowd, examples, runs, safe
 from murmure.report.headline import COLUMNS, groups
 from murmure.report.slices import ALL, Slice, Slices
@@ -165,7 +166,8 @@ def _foreign(catalog: str | Path | None, folders: Sequence[Path]) -> Catalog | N
     from murmure.catalog import Catalog
 
     loaded = Catalog.load(catalog)
-    return None if runs.catalog_fingerprints(folders) == {loaded.fingerprint} else loaded
+    own = all(tagged_with(told, loaded, catalog) for told in runs.catalogs(folders))
+    return None if own else loaded
 
 
 def _links(

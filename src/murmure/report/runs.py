@@ -10,7 +10,7 @@ from datetime import datetime
 from glob import escape
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from murmure.batch.manifest import Manifest, read_manifest
 from murmure.errors import InputError, RunError
@@ -178,14 +178,10 @@ def quality(folders: Sequence[Path], connection: duckdb.DuckDBPyConnection) -> Q
     )
 
 
-def catalog_fingerprints(folders: Iterable[Path]) -> set[str | None]:
-    """The fingerprints of the catalogues that the runs were tagged with; None for none."""
-    found: set[str | None] = set()
-    for folder in folders:
-        manifest = read_manifest(folder)
-        catalog = None if manifest is None else manifest.identity.catalog
-        found.add(None if catalog is None else catalog.get("fingerprint"))
-    return found
+def catalogs(folders: Iterable[Path]) -> list[Mapping[str, Any] | None]:
+    """What the manifest of each run says of the catalogue it was tagged with; None for none."""
+    manifests = [read_manifest(folder) for folder in folders]
+    return [None if manifest is None else manifest.identity.catalog for manifest in manifests]
 
 
 def _reasons(manifests: Iterable[Manifest]) -> dict[str, int]:
