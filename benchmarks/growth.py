@@ -44,7 +44,9 @@ LENGTHS = (5, 10, 20, 30, 50, 100, 200, 500)
 #: What `base` must reach with posts of so many tokens, on two cores.
 TARGET_TOKENS, TARGET_POSTS_PER_SECOND = 30, 200
 #: Posts of one length that a file has, by model; longer ones are fewer, down to a tenth.
-_POSTS = {"fast": 20_000, "base": 2_048}
+_POSTS = {"fast": 200_000, "base": 2_048}
+# With less time than this beyond start-up no speed is told.
+_LEAST_SECONDS = 1.0
 _LONG_RUN = 10_000
 _KINDS = ("rss", "pss")
 
@@ -162,8 +164,9 @@ def by_length(
             mine = posts[number :: len(sources)]
             write_long_file(mine, len(mine), source)
         measured = measure_files(sources, count, options, model=model, out=folder / "out")
-        working = max(measured["seconds"] - start, 1e-3)
-        rate = round((count - 1) / working)
+        working = measured["seconds"] - start
+        # Less than start-up itself may differ by tells nothing.
+        rate = round((count - 1) / working) if working >= _LEAST_SECONDS else None
         found.append({"tokens": tokens, **measured, "working_posts_per_second": rate})
         sys.stderr.write(f"{model}, {tokens} tokens: {found[-1]}\n")
     return found
@@ -184,7 +187,8 @@ def draw(result: Mapping[str, Any], file: Path) -> None:
         rates.plot(rows, [one["posts_per_second"] for one in of["by_rows"]], **look)
         memory.plot(rows, [one["memory_mib"]["pss"] for one in of["by_rows"]], **look)
         tokens = [one["tokens"] for one in of["by_length"]]
-        working = [one["working_posts_per_second"] for one in of["by_length"]]
+        # A gap in the line where there is none.
+        working = [one["working_posts_per_second"] or float("nan") for one in of["by_length"]]
         lengths.plot(tokens, working, **look)
     rates.set(xscale="log", yscale="log", xlabel="rows", ylabel="posts a second, start-up included")
     memory.set(xscale="log", ylim=(0, None), xlabel="rows", ylabel="peak memory (PSS), MiB")
@@ -223,10 +227,11 @@ def table(result: Mapping[str, Any]) -> str:
         "|--:|" + "--:|" * len(models),
     ]
     for place, tokens in enumerate(LENGTHS):
-        cells = [
-            f"{result['growth'][model]['by_length'][place]['working_posts_per_second']:,}"
+        rates = [
+            result["growth"][model]["by_length"][place]["working_posts_per_second"]
             for model in models
         ]
+        cells = ["–" if rate is None else f"{rate:,}" for rate in rates]
         lines.append(f"| {tokens} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -239,6 +244,8 @@ def tell(result: Mapping[str, Any]) -> str:
     rate = next(
         one["working_posts_per_second"] for one in lengths if one["tokens"] == TARGET_TOKENS
     )
+    if rate is None:
+        return ""
     met = "the target is met" if rate >= TARGET_POSTS_PER_SECOND else "the target is missed"
     return (
         f"`base` tags {rate:,} posts of {TARGET_TOKENS} tokens a second on "

@@ -11,7 +11,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import arithmetic, counting_cost, growth, own_corpus
 from benchmarks.counting import table as counting
 from benchmarks.peers.tables import section
+from benchmarks.shipped import earlier, shipped, with_note
 from murmure.schema import TAGS
 from murmure.tagging.folder import installed_models
 from murmure.training.evaluation import evaluate
@@ -92,7 +93,7 @@ def speed(measured: Mapping[str, Any]) -> str:
     """
     own, machine = measured["speed"]["murmure"], measured["machine"]
     memory = measured["memory_mib"]["murmure"]
-    return (
+    told = (
         f"On {machine['cores']} cores ({machine['processor']}), `murmure tag --model fast` takes "
         f"{measured['data']['posts']:,} posts from Parquet to Parquet at "
         f"{own['posts_per_second']:,} posts a second, start-up included: "
@@ -102,15 +103,19 @@ def speed(measured: Mapping[str, Any]) -> str:
         f"{measured['memory_growth']['pss']:.2f} times that for a file four times as long "
         "(`python benchmarks/tagging.py --corpora FOLDER`).\n"
     )
+    return with_note(told, earlier(measured, shipped()))
 
 
 def peers() -> str:
     """Set murmure beside its peers, and tell what its own time goes into and how it grows."""
-    compared = [_read(name) for name in _PEERS]
-    parts = [section(*compared)]
-    told = ((_read("arithmetic"), arithmetic.tell), (_read("growth"), growth.tell))
-    parts += [tell(result) + "\n" for result, tell in told if result is not None]
-    return "\n".join(parts)
+    fast, right = map(_read, _PEERS)
+    told = (
+        (fast, lambda result: section(result, None)),
+        (right, lambda result: section(None, result)),
+        (_read("arithmetic"), lambda result: arithmetic.tell(result) + "\n"),
+        (_read("growth"), lambda result: growth.tell(result) + "\n"),
+    )
+    return _tell(told)
 
 
 def counts() -> str:
@@ -119,7 +124,25 @@ def counts() -> str:
         (_read("counting-base", folder=_COUNTING), counting.tell),
         (_read("counting-cost"), counting_cost.tell),
     )
-    return "\n".join(tell(result) for result, tell in told if result is not None)
+    return _tell(told)
+
+
+def own() -> str:
+    """Tell what training on posts of one's own brings."""
+    results = own_corpus.read_results()
+    known = shipped()
+    notes = {note for result in results if (note := earlier(result, known))}
+    return with_note(own_corpus.tell(results), " ".join(sorted(notes)))
+
+
+def _tell(told: Iterable[tuple[Any, Callable[[Any], str]]]) -> str:
+    """Put what was measured one below the other, each with the models that are others by now."""
+    known = shipped()
+    return "\n".join(
+        with_note(tell(result), earlier(result, known))
+        for result, tell in told
+        if result is not None
+    )
 
 
 def _read(name: str, *, folder: Path = _RESULTS) -> Any:  # noqa: ANN401 - as the benchmark wrote it
@@ -158,7 +181,7 @@ def main() -> None:
     after = fill(after, "peers", peers())
     after = fill(after, "counts", counts())
     page_before = OWN_PAGE.read_text("utf-8")
-    page_after = fill(page_before, "own", own_corpus.tell(own_corpus.read_results()))
+    page_after = fill(page_before, "own", own())
     if wanted.check:
         sys.exit((before, page_before) != (after, page_after))
     file.write_text(after, "utf-8")

@@ -239,3 +239,10 @@ def test_five_megabytes_of_anything_are_read_in_seconds(piece: str) -> None:
     spans = Catalog([ORANGE]).find(text)
     assert time.process_time() - begun < 20
     assert spans[-1].surface == "Livebox"
+
+
+def test_no_brand_is_called_as_counts_call_the_whole(tmp_path: Path) -> None:
+    path = written(tmp_path, '[[brand]]\nname = "Uno"\n\n[[brand]]\nname = "all"\n')
+    with pytest.raises(InputError, match=r"line 4: brand 'all', name: .*; rename the brand"):
+        Catalog.load(path)
+    assert Catalog([Brand(name="Uno", aliases=("all",))]).brands

@@ -41,6 +41,9 @@ from murmure.sentences import Clauses
 #: How many characters may lie between an ambiguous name and a word that it requires.
 NEAR = 100
 
+#: What counts call everything together: no brand may have this name.
+WHOLE = "all"
+
 _SIGNS = {"handles": "@", "hashtags": "#"}
 _BRAND_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*brand[ \t]*\]\]", re.MULTILINE)
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -109,7 +112,7 @@ class Catalog:
         brands: as given.
 
     Raises:
-        InputError: if there is no brand, a name is empty, or two brands share one.
+        InputError: if there is no brand, a name is empty or is `WHOLE`, or two brands share one.
 
     Example:
         >>> catalog = Catalog([Brand(name="Torvella"), Brand(name="Marelle", requires=("café",))])
@@ -232,6 +235,10 @@ def _refusal(brand: str, setting: str, message: str) -> InputError:
 
 def _claim(brand: Brand, number: int, owners: _Owners) -> None:
     """Check what a brand looks for, and that no brand before it looks for the same."""
+    if brand.name == WHOLE:
+        raise _refusal(
+            brand.name, "name", f"counts call the whole {WHOLE!r}; rename the brand, keep an alias"
+        )
     for setting, written in _written(brand):
         pattern = fold_pattern(written)
         if not any(character.isalnum() for character in pattern):

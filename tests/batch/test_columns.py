@@ -42,7 +42,10 @@ def test_all_columns_of_a_run_have_different_names_whatever_the_case() -> None:
     ("first", "second", "expected"),
     [
         (pa.int32(), pa.int64(), pa.int64()),
-        (pa.int64(), pa.float32(), pa.float64()),
+        (pa.int32(), pa.float32(), pa.float64()),
+        (pa.uint8(), pa.uint64(), pa.uint64()),
+        (pa.int64(), pa.float64(), pa.string()),
+        (pa.int64(), pa.uint64(), pa.string()),
         (pa.int64(), pa.string(), pa.string()),
         (pa.null(), pa.timestamp("s"), pa.timestamp("s")),
         (pa.null(), pa.null(), pa.string()),

@@ -102,6 +102,12 @@ def test_nul_stays_and_undecodable_bytes_cost_their_row(tmp_path: Path) -> None:
     assert rejects(tmp_path / "out")[0]["raw"] == "2,caf\\xe9"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_many_blank_lines_may_come_before_the_header(end: str, tmp_path: Path) -> None:
+    assert found(tmp_path, end * 250 + f"id;text{end}1;a, b{end}") == (["a, b"], [])
+    assert rows(tmp_path / "out")[0]["id"] == "1"
+
+
 def test_header_alone_is_a_run_over_no_rows(tmp_path: Path) -> None:
     assert found(tmp_path, "id,text\n") == ([], [])
     assert [path.name for path in (tmp_path / "out").glob("*.parquet")] == ["part-00000.parquet"]

@@ -190,8 +190,28 @@ def test_name_in_a_broken_row_is_found_whole_only() -> None:
     assert "a, b" in set(names_in('"a, b",c'))
 
 
-def test_what_is_kept_beside_the_parts_loses_the_posts_too(source: Path, tmp_path: Path) -> None:
+def test_of_long_rows_whose_author_cannot_be_read_no_word_is_kept(tmp_path: Path) -> None:
+    long = "parole " * 100
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.jsonl").write_text(
+        f'{{"text": "ok"}}\n{{"text": "{long}", "author": "ana\n'
+        f'{{"title": "{long}", "author": "ben"}}\n'
+    )
+    (tmp_path / "in/b.csv").write_text(f"text,author\n{long},too,many,ana\nshort,too,ana\n")
     out = tmp_path / "out"
+    tag(tmp_path / "in", out)
+    assert [(one["author"], one["raw"] is None) for one in rejects(out)] == [
+        (None, True),
+        ("ben", False),
+        (None, True),
+        (None, False),
+    ]
+    assert (forget(out, "ana").rejects, forget(out, "ben").rejects) == (1, 1)
+    assert b"parole" not in names(out)
+
+
+def test_what_is_kept_beside_the_parts_loses_the_posts_too(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "id=5/out"
     tag(source, out, **OPTIONS)
     (out / "mentions").mkdir()
     (out / "mentions/brands.parquet").write_bytes(b"made anew by the next count")
@@ -201,8 +221,14 @@ def test_what_is_kept_beside_the_parts_loses_the_posts_too(source: Path, tmp_pat
     )
     pq.write_table(pa.table({"key": ["u-2"]}), out / "audit/labels.parquet")
     labels = (out / "audit/labels.parquet").read_bytes()
+    (out / "audit/older.parquet").write_bytes(b"PAR1 cut short")
+    with pytest.raises(RunError, match=r"older\.parquet: cannot be read .*; mend or remove it"):
+        forget(out, ANA)
+    assert manifest(out)["forgotten"] == 0
+    (out / "audit/older.parquet").unlink()
     forget(out, ANA)
     assert not (out / "mentions").exists()
-    assert pq.read_table(out / "audit/draw.parquet")["id"].to_pylist() == ["p3"]
+    drawn = pq.ParquetFile(out / "audit/draw.parquet").read()
+    assert drawn.to_pydict() == {"id": ["p3"], "key": ["u-2"]}
     assert (out / "audit/labels.parquet").read_bytes() == labels
     assert verify(out).is_whole

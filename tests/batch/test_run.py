@@ -6,18 +6,21 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from murmure.batch import Progress, tag_file
+from murmure.batch import Progress, forget, tag_file, verify
 from murmure.batch import folder as folder_module
 from murmure.batch.files import locked
+from murmure.batch.manifest import sealed
 from murmure.batch.rows import made_id
 from murmure.batch.values import BAD_ORDER, BAD_TIME
 from murmure.errors import InputError, ModelError, MurmureError, RunError, UsageError
@@ -51,6 +54,32 @@ def test_row_has_the_posts_columns_then_the_inputs_then_the_tags(tmp_path: Path)
     assert (row["id"], row["author"], row["likes"]) == ("5", None, 3)
     assert row["created_at"] == datetime(2026, 3, 1, 10, tzinfo=UTC)
     assert row["sentiment_probabilities"] == pytest.approx([0.1, 0.8, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1790000000000000001, 1.5], ["1790000000000000001", "1.5"]),
+        ([3, 1.5], [3.0, 1.5]),
+        ([2**64 - 1, -1], ["18446744073709551615", "-1"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_numbers_of_several_files_keep_every_digit(
+    values: list[Any], expected: list[Any], kind: str, tmp_path: Path
+) -> None:
+    for number, value in enumerate(values):
+        post = {"text": "a", "n": value}
+        if kind == "jsonl":
+            write(tmp_path / f"in/{number}.jsonl", post)
+        else:
+            (tmp_path / "in").mkdir(exist_ok=True)
+            wide = pa.uint64() if value == 2**64 - 1 else None
+            column = pa.array([value], wide)
+            table = pa.table({"text": ["a"], "n": column})
+            pq.write_table(table, tmp_path / f"in/{number}.parquet")
+    tag(tmp_path / "in", tmp_path / "out")
+    assert [row["n"] for row in rows(tmp_path / "out")] == expected
 
 
 def test_missing_id_is_made_from_source_row_and_text(tmp_path: Path) -> None:
@@ -337,6 +366,68 @@ def test_manifest_that_cannot_be_read_is_refused(text: str, tmp_path: Path) -> N
         tag(source, tmp_path / "out")
 
 
+def _part(told: dict[str, Any]) -> dict[str, Any]:
+    part: dict[str, Any] = told["parts"][0]
+    return part
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda told: told["configuration"].update(format="xml"),
+        lambda told: told.update(model="fake"),
+        lambda told: told.update(erasures=[{"salt": 1, "sha256": "", "date": ""}]),
+        lambda told: _part(told).update(rows="x"),
+        lambda told: _part(told).update(rows=True),
+        lambda told: _part(told).update(file="../../a.jsonl"),
+        lambda told: _part(told).update(file=".."),
+        lambda told: _part(told)["counts"][0].update(input=7),
+        lambda told: told.update(parts={}),
+    ],
+)
+def test_manifest_with_an_entry_that_cannot_be_is_refused_by_all(
+    damage: Callable[[dict[str, Any]], None], tmp_path: Path
+) -> None:
+    source = write(tmp_path / "a.jsonl", *posts(9))
+    out = tmp_path / "out"
+    tag(source, out)
+    told = manifest(out)
+    damage(told)
+    told.pop("sha256")
+    (out / "manifest.json").write_bytes(sealed(told))
+    for use in (partial(tag, source, out), partial(verify, out), partial(forget, out, "ana")):
+        with pytest.raises(RunError, match=r"manifest\.json: not a manifest.*--overwrite"):
+            use()
+
+
+def test_manifest_that_was_changed_is_not_written_again(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", {"text": "a", "author": "ana"}, {"text": "b"})
+    out = tmp_path / "out"
+    tag(source, out)
+    told = manifest(out)
+    write(out / "manifest.json", told | {"erasures": []} | {"complete": False})
+    for use in (partial(tag, source, out), partial(forget, out, "ana")):
+        with pytest.raises(RunError, match=r"manifest\.json: was changed.*--overwrite"):
+            use()
+    assert not verify(out).is_whole
+
+
+@pytest.mark.parametrize(("keeps", "kept"), [(True, 1), (False, 0)])
+def test_who_was_forgotten_in_a_run_whose_manifest_is_damaged_is_told(
+    keeps: bool, kept: int, tmp_path: Path
+) -> None:
+    source = write(tmp_path / "a.jsonl", {"text": "a", "author": "ana"}, {"text": "b"})
+    out = tmp_path / "out"
+    tag(source, out)
+    forget(out, "ana")
+    erasures = manifest(out)["erasures"] if keeps else "gone"
+    write(out / "manifest.json", {"format": "x", "erasures": erasures})
+    told: list[str] = []
+    summary = tag(source, out, overwrite=True, notice=told.append)
+    assert summary.forgotten == kept
+    assert any(f"{kept} erasures could be read in it" in one for one in told)
+
+
 def test_folder_of_other_files_is_never_written_to(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", *posts(2))
     write(tmp_path / "out/part-00000.parquet", "precious")
@@ -439,13 +530,13 @@ def stream(source: Any, **options: Any) -> tuple[list[dict[str, Any]], list[dict
 
 def test_standard_output_gets_rows_as_they_came_with_their_tags() -> None:
     data = (
-        b'{"text": "a\\u2028", "tags": ["x"], "n": NaN, "created_at": 0, "language": "de"}\n'
+        b'{"text": "a\\u2028", "tags": ["x"], "n": NaN, "created_at": 1e9, "language": "de"}\n'
         b'{"text": "b", "tags": 3}\nbroken\n'
     )
     written, faults = stream("-", stdin=io.BytesIO(data), chunk_rows=2)
     assert [row["text"] for row in written] == ["a\u2028", "b"]
     assert [row.get("tags") for row in written] == [["x"], 3]
-    assert written[0]["created_at"] == "1970-01-01T00:00:00+00:00"
+    assert written[0]["created_at"] == "2001-09-09T01:46:40+00:00"
     assert (written[0]["n"], written[0]["input_language"]) == (None, "de")
     assert "n" not in written[1]
     assert [(one["source"], one["line"]) for one in faults] == [("-", 3)]

@@ -213,6 +213,21 @@ def test_a_killed_worker_and_a_killed_executor_change_nothing(tmp_path: Path) ->
     assert len(set(processes)) == len(processes)
 
 
+def test_author_of_a_row_that_is_not_utf8_is_known_by_the_column_named_for_it() -> None:
+    from murmure.batch.columns import make_plan
+    from murmure.batch.spark import Setup, _Work
+
+    texts = pa.array([b"caf\xe9", b"ok"], pa.binary()).view(pa.string())
+    batch = pa.record_batch({"text": texts, "user": ["ana", "ben"]})
+    plan = make_plan([("the frame", batch.schema)], {"author": "user"})
+    setup = Setup("fake", None, None, load_watched)
+    work = _Work(
+        plan=plan, schema=plan.schema(), corrupt=None, setup=setup, chunk_rows=9, max_text=99
+    )
+    [reject] = work._chunk(batch).rejects
+    assert (reject.author, reject.reason) == ("ana", "not UTF-8: column 'text'")
+
+
 @needs_cluster
 def test_columns_that_are_not_there_are_refused_at_once() -> None:
     session = cluster()

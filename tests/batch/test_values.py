@@ -65,6 +65,10 @@ def test_arrow_times_and_dates_become_utc(column: pa.Array) -> None:
 @pytest.mark.parametrize(
     "column",
     [
+        pa.array([0]),
+        pa.array([2026.0]),
+        pa.array([20260312]),
+        pa.array(["000002026"]),
         pa.array([1e30]),
         pa.array([10**15], pa.int64()).cast(pa.timestamp("s")),
         pa.array([2**31 - 1], pa.int32()).cast(pa.date32()),

@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def add(folder: Path, name: str) -> Path:
     (folder / name).mkdir()
-    (folder / name / "weights").write_bytes(b"x" * 1_500_000)
+    (folder / name / "weights.safetensors").write_bytes(b"x" * 1_500_000)
     needed: dict[str, Any] = {"name": name, "kind": "linear"}
     needed |= {part: {} for part in ("settings", "calibration", "thresholds")}
     write_manifest(folder / name, {**needed, "metrics": METRICS})
@@ -70,7 +70,7 @@ def test_damaged_manifest_is_named(manifest: str, folder: Path) -> None:
 
 
 def test_damaged_weights_are_named(folder: Path) -> None:
-    (add(folder, "fast") / "weights").write_bytes(b"y")
+    (add(folder, "fast") / "weights.safetensors").write_bytes(b"y")
     result = run()
     assert result.exit_code == 1
-    assert "fast/weights: " in result.stderr
+    assert "fast/weights.safetensors: " in result.stderr

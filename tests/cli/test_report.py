@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 import typer
 from typer.testing import CliRunner, Result
 
@@ -58,3 +61,29 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     result = run(tmp_path / "missing")
     assert isinstance(result.exception, InputError)
     assert "missing" in str(result.exception)
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_counting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(*_: Any, **__: Any) -> None:
+        pytest.fail("counted first")
+
+    monkeypatch.setattr("murmure.influence.count", count)
+    folder = write_run(tmp_path / "run", small_story())
+    (tmp_path / "file").touch()
+    for page in (tmp_path, tmp_path / "file" / "page.html", tmp_path / "file" / "in" / "page.html"):
+        result = run(folder, "-o", page)
+        assert isinstance(result.exception, InputError)
+        assert str(result.exception).startswith(f"{page}: cannot be written (")
+    monkeypatch.setattr("os.access", lambda _, mode, **__: not mode & os.W_OK)
+    result = run(folder, "-o", tmp_path / "new" / "page.html")
+    assert isinstance(result.exception, InputError)
+    assert f"nothing can be written in {tmp_path}" in str(result.exception)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_folder_of_a_page_is_made(tmp_path: Path) -> None:
+    page = tmp_path / "new" / "one" / "page.html"
+    assert run(write_run(tmp_path / "run", small_story()), "-o", page).exit_code == 0
+    assert page.is_file()

@@ -59,6 +59,13 @@ def test_summary_goes_to_standard_error_alone(tmp_path: Path) -> None:
     assert "note: 1 id on 2 rows: 1" in result.stderr
 
 
+def test_ids_that_would_steer_the_terminal_are_shown_as_escapes(tmp_path: Path) -> None:
+    posts = '{"text": "a", "id": "\\u001b[2Jé"}\n' * 2
+    result = run(write(tmp_path, posts), "-o", tmp_path / "out")
+    assert r"note: 1 id on 2 rows: '\x1b[2Jé'" in result.stderr
+    assert "\x1b" not in result.stderr
+
+
 def test_rows_go_to_standard_output_and_rejects_to_standard_error() -> None:
     result = run("-", "-o", "-", stdin=POSTS)
     assert result.exit_code == 0

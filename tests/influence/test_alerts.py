@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murmure.influence import count, counts_schema
-from murmure.influence.alerts import add_alerts, find_alerts, find_velocity, ratio_interval
+from murmure.influence.alerts import (
+    _stretches,
+    add_alerts,
+    find_alerts,
+    find_velocity,
+    ratio_interval,
+)
 from murmure.influence.windows import WINDOWS
 from tests.influence.test_counting import raw
 from tests.runs import write_run
@@ -129,21 +136,40 @@ def test_the_counts_table_has_them_week_by_week(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("window", ["day", "week", "month"])
+def test_a_post_dated_long_ago_is_no_history(tmp_path: Path, window: str) -> None:
+    rows = [post for week in range(12) for post in bad_posts(week, 9)]
+    stray = [bad_posts(0, 1)[0] | {"created_at": "1970-01-01"}]
+    runs = [write_run(tmp_path / name, some) for name, some in (("a", rows), ("b", stray + rows))]
+    with_stray, without = (count(run, by=[], window=window) for run in reversed(runs))
+    told = [
+        [
+            {name: row[name] for name in ("metric", "window", "raw", "n")}
+            for row in counts.to_pylist()
+            if row["metric"] in ("alert", "velocity") and row["window"] >= "2026"
+        ]
+        for counts in (with_stray, without)
+    ]
+    assert told[0] == told[1]
+    assert 1.0 not in [row["raw"] for row in told[0] if row["metric"] == "alert"]
+
+
+@pytest.mark.parametrize(("weeks", "stretches"), [(52, 1), (53, 2)])
+def test_what_follows_a_gap_as_long_as_the_history_begins_anew(weeks: int, stretches: int) -> None:
+    day = date(2020, 12, 28)
+    names = [
+        f"{year:04d}-W{week:02d}"
+        for year, week, _ in (
+            (day + timedelta(weeks=week)).isocalendar() for week in (0, 1, 1 + weeks, 2 + weeks)
+        )
+    ]
+    found = _stretches(names, "week")
+    assert len(found) == stretches
+    assert [found[0][0], found[-1][-1]] == [names[0], names[-1]]
+    assert sum(map(len, found)) == (4 if stretches == 2 else weeks + 3)
+
+
 def test_posts_without_times_and_no_posts_have_none(tmp_path: Path) -> None:
     counts = count(write_run(tmp_path / "run", [{"sentiment": "negative"}]), by=[])
     assert "alert" not in counts["metric"].to_pylist()
     assert add_alerts(counts_schema().empty_table(), window="week").num_rows == 0
-
-
-@pytest.mark.parametrize(
-    ("window", "names"),
-    [
-        ("week", ["2020-W52", "2020-W53", "2021-W01"]),
-        ("month", ["2020-12", "2021-01", "2021-02"]),
-        ("day", ["2020-02-28", "2020-02-29", "2020-03-01"]),
-    ],
-)
-def test_windows_follow_each_other(window: str, names: list[str]) -> None:
-    from murmure.influence.alerts import _calendar
-
-    assert list(_calendar(names[0], names[-1], window)) == names

@@ -175,6 +175,17 @@ def test_the_sheet_opens_in_a_spreadsheet(tmp_path: Path) -> None:
     assert row[head.index("tagger_sentiment")] == "neutral"
 
 
+@pytest.mark.parametrize("text", [" =1+1", "\n=1+1", "＝1+1", "＠brizelo", "'t Brizelo"])
+def test_no_cell_of_a_sheet_begins_a_formula(tmp_path: Path, text: str) -> None:
+    run = write_run(tmp_path / "run", [{"text": text, "id": text}])
+    (unit,) = draw_sample(run, size=1).units
+    write_sheet([unit], tmp_path / "sheet.csv")
+    head, row = cells(tmp_path / "sheet.csv")
+    assert [row[head.index(name)] for name in ("text", "id")] == [f"'{text}"] * 2
+    filled = save(tmp_path / "f.csv", fill([head, row], "sentiment", ["'neutral"]))
+    assert read_sheet(filled, keys=drawn_keys(run)) == {unit.key: {"sentiment": "neutral"}}
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -217,6 +228,20 @@ def test_labels_of_two_readers_add_up_and_later_ones_stand(tmp_path: Path) -> No
     audit = apply_labels(run, {keys[0]: {"sentiment": "positive"}, keys[2]: {"sponsored": "yes"}})
     assert audit["sentiment_true"].to_pylist() == ["positive", None, None]
     assert audit["sponsored_true"].to_pylist() == [None, "no", "yes"]
+
+
+def test_labels_that_a_sheet_no_longer_has_are_withdrawn(tmp_path: Path) -> None:
+    run, rows = sheet(tmp_path)
+    fill(fill(rows, "experience", ["none", "none"]), "sentiment", ["neutral", "neutral"])
+    apply_labels(run, read_sheet(save(tmp_path / "f.csv", rows), keys=drawn_keys(run)))
+    # In the second row all is emptied: the sheet of somebody who read others.
+    fill(fill(rows, "experience", ["own", ""]), "sentiment", ["", ""])
+    audit = apply_labels(run, read_sheet(save(tmp_path / "f.csv", rows), keys=drawn_keys(run)))
+    assert audit["experience_true"].to_pylist() == ["own", "none"]
+    assert audit["touchpoint_true"].to_pylist() == [None, "none"]
+    assert audit["sentiment_true"].to_pylist() == [None, "neutral"]
+    with pytest.raises(InputError, match=f"'touchpoint': key '{rows[1][0]}': experience 'own' w"):
+        apply_labels(run, {rows[1][0]: {"experience": "own", "touchpoint": "none"}})
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def world(generator: np.random.Generator, many: int, most: int) -> World:
             "echo": one < 0,
             "family": np.zeros(posts, np.int32),
             "said": one.astype(np.uint8),
-            "cell": cell.astype(np.uint16),
+            "cell": cell.astype(np.uint32),
         },
         entities=("all",),
         labels={

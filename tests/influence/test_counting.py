@@ -330,3 +330,12 @@ def test_a_brand_called_all_is_refused(tmp_path: Path) -> None:
     file.write_text('[[brand]]\nname = "all"\n', encoding="utf-8")
     with pytest.raises(InputError, match="rename the brand"):
         counted(tmp_path, [], catalog=file)
+
+
+@pytest.mark.parametrize("told", [None, {"sha256": "c" * 64, "brands": [{"name": "all"}]}])
+def test_a_run_tagged_with_a_brand_called_all_is_refused(
+    tmp_path: Path, told: dict[str, Any] | None
+) -> None:
+    run = write_run(tmp_path / "run", [{"mentions": ["all", "Brizelo"]}], catalog=told)
+    with pytest.raises(RunError, match=r"run: tagged with a brand 'all', .* --catalog"):
+        count(run)

@@ -24,7 +24,7 @@ def test_pairs_are_those_of_counting_them_slice_by_slice() -> None:
         "echo": generator.random(posts) < 0.3,
         "family": np.maximum(generator.integers(-40, 20, posts), 0).astype(np.int32),
         "said": np.zeros(posts, np.uint8),
-        "cell": np.zeros(posts, np.uint16),
+        "cell": np.zeros(posts, np.uint32),
     }
     material = sort_rows(
         generator.integers(0, 3, posts),

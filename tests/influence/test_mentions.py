@@ -16,7 +16,7 @@ import pytest
 from murmure.batch.beside import MENTIONS_FOLDER
 from murmure.catalog import Brand, Catalog
 from murmure.errors import InputError, RunError
-from murmure.influence import count, counting
+from murmure.influence import count, counting, mentions
 from murmure.schema import mention_type, post_fields, result_fields
 from murmure.tagging import Predictor
 from tests.influence.test_counting import raw
@@ -190,6 +190,26 @@ def test_a_run_that_cannot_be_written_is_counted_all_the_same(
     assert raw(count(run, catalog=CATALOG), "posts", entity="Torvella") == 2
     assert raw(count(run, catalog=CATALOG), "posts", entity="Torvella") == 2
     assert len(asked) == 2
+
+
+def test_what_can_be_begun_but_not_finished_is_counted_all_the_same(
+    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "run", ROWS)
+
+    def removed(unfinished: Path, _: Path) -> None:
+        unfinished.unlink()
+        unfinished.parent.rmdir()
+        raise FileNotFoundError(2, "No such file or directory")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for fails in (removed, full):
+        monkeypatch.setattr(mentions, "put_in_place", fails)
+        assert raw(count(run, catalog=CATALOG), "posts", entity="Torvella") == 2
+        assert not list(run.glob(f"{MENTIONS_FOLDER}/*"))
+    assert len(asked) == 4
 
 
 def test_several_runs_each_keep_their_own(tmp_path: Path, asked: list[str]) -> None:

@@ -43,7 +43,7 @@ def test_parquet_and_jsonl_give_back_what_was_written(tmp_path: Path) -> None:
 
 
 def test_csv_cells_are_no_formulas_for_a_spreadsheet(tmp_path: Path) -> None:
-    risky = ["=1+1", "+33", "-1", "@brizelo", "\tx", "\rx"]
+    risky = ["=1+1", "+33", "-1", "@brizelo", "\tx", "\rx", " =1+1", "\n=1", "＝1", "'t Brizelo"]
     safe = ["Brizelo", "a=b", "", 'quote " and, comma']
     write_counts(table(*risky, *safe), tmp_path / "counts.csv")
     with (tmp_path / "counts.csv").open(encoding="utf-8", newline="") as file:

@@ -113,6 +113,14 @@ def test_cleaning_leaves_ordinary_text_alone(text: str) -> None:
     assert clean(text) == text
 
 
+def test_handles_and_addresses_are_masked_however_their_sign_is_typed() -> None:
+    for sign in "@\uff20\ufe6b":
+        text = f"Merci {sign}jeanne, {sign}Brizelo ! Ou jeanne{sign}exemple.fr"
+        assert mask(text, keep=["@brizelo"]) == f"Merci @…, {sign}Brizelo ! Ou …@…"
+        assert mask(f"{sign}Brizelo", keep=[f"{sign}brizelo"]) == f"{sign}Brizelo"
+        assert mask("Jeanne dit non", names=[f"{sign}jeanne"]) == "… dit non"
+
+
 def test_masking_takes_linear_time_on_hostile_text() -> None:
     for hostile in ("@" * 20_000, "a." * 10_000, "@a-" * 7_000, "a@" * 10_000):
         mask(hostile, names=["a"])

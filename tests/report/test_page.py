@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from murmure.errors import InputError, UsageError
 from murmure.report import build, write
+from murmure.report.page import _foreign
 from tests.report.pages import (
     BAD,
     GOOD,
@@ -228,6 +229,16 @@ def test_estimates_and_intervals_take_the_place_of_raw_counts(
     assert rows["Brizelo"]["influence interval"] == "[−12 to −7]"
     assert 'data-hint="estimate 12 [9–14] · raw 11 · n 20"' in page
     assert "raw counts of labels" not in page
+
+
+def test_a_catalogue_is_the_runs_own_by_its_bytes_too(tmp_path: Path) -> None:
+    file = tmp_path / "catalog.toml"
+    file.write_text('[[brand]]\nname = "Torvella"\n', encoding="utf-8")
+    told = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    folder = write_run(tmp_path / "run", [{"mentions": ["Torvella"]}], catalog=told)
+    assert _foreign(file, [folder]) is None
+    file.write_text('[[brand]]\nname = "Marelle"\n', encoding="utf-8")
+    assert _foreign(file, [folder]) is not None
 
 
 def test_without_a_catalogue_everything_is_one(tmp_path: Path) -> None:

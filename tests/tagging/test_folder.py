@@ -6,16 +6,25 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from murmure.assets import models_folder
 from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging import Predictor
-from murmure.tagging.folder import MANIFEST, ModelFolder, default_model, write_manifest
+from murmure.tagging.folder import (
+    CALIBRATION,
+    MANIFEST,
+    OWN_FILES,
+    ModelFolder,
+    default_model,
+    write_manifest,
+)
 from murmure.tagging.linear import WEIGHTS
 
 Damage = Callable[[Path], object]
@@ -52,6 +61,35 @@ def name_file(folder: Path, name: str) -> None:
     change_manifest(folder, files={**files, name: "0" * 64})
 
 
+def unlist(folder: Path, *names: str) -> None:
+    """Whatever these files then hold, the fingerprint stays."""
+    files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    change_manifest(folder, files={name: files[name] for name in files if name not in names})
+
+
+def change_calibration(folder: Path, tag: str, fits: Any) -> None:
+    calibration = json.loads((folder / MANIFEST).read_text("utf-8"))["calibration"]
+    change_manifest(folder, calibration={**calibration, tag: fits})
+
+
+def change_fit(folder: Path, **changes: Any) -> None:
+    """Another fit of a tag in French, which posts in French alone would meet."""
+    fits = json.loads((folder / MANIFEST).read_text("utf-8"))["calibration"]["sentiment"]
+    change_calibration(folder, "sentiment", {**fits, "fr": {**fits["fr"], **changes}})
+
+
+def change_settings(folder: Path, **changes: Any) -> None:
+    settings = json.loads((folder / MANIFEST).read_text("utf-8"))["settings"]
+    change_manifest(folder, settings={**settings, **changes})
+
+
+def change_tensor(folder: Path, name: str, tensor: Any) -> None:
+    from safetensors.numpy import load, save
+
+    tensors = load((folder / WEIGHTS).read_bytes())
+    replace_weights(folder, save({**tensors, name: tensor}))
+
+
 def test_every_file_of_a_whole_folder_is_checked(model: Path) -> None:
     folder = ModelFolder.open(model)
     assert folder.name == "fast"
@@ -59,6 +97,13 @@ def test_every_file_of_a_whole_folder_is_checked(model: Path) -> None:
     assert folder.fingerprint == hashlib.sha256((model / MANIFEST).read_bytes()).hexdigest()
     assert set(folder.thresholds) == set(TAGS)
 
+
+NO_FITS: list[Any] = [[], {}, 3, {"any": []}, {"any": {"scale": [1.0]}}]
+NO_SCALES: list[Any] = [
+    *(["a", 1, 1], ["1", "1", "1"], [1, 1], 1),
+    *([1, 1, float("nan")], [1, 1, 10**400]),
+]
+NO_BITS: list[Any] = [60, 25, 7, -1, "21", 10**30, []]
 
 DAMAGES: dict[str, tuple[Damage, str, str]] = {
     "no manifest": (lambda f: (f / MANIFEST).unlink(), MANIFEST, "not a model folder"),
@@ -81,6 +126,13 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
         "lacks proper thresholds",
     ),
     "no files": (lambda f: change_manifest(f, files=None), MANIFEST, "lacks proper files"),
+    "lists no file": (lambda f: change_manifest(f, files={}), MANIFEST, f"not list {WEIGHTS}, "),
+    "weights not listed": (lambda f: unlist(f, WEIGHTS), MANIFEST, f"does not list {WEIGHTS};"),
+    "calibration not listed": (
+        lambda f: unlist(f, CALIBRATION),
+        MANIFEST,
+        f"does not list {CALIBRATION};",
+    ),
     "outside": (lambda f: name_file(f, "../weights.bin"), MANIFEST, "outside the folder"),
     "absolute": (lambda f: name_file(f, "/etc/passwd"), MANIFEST, "outside the folder"),
     "parent": (lambda f: name_file(f, ".."), MANIFEST, "outside the folder"),
@@ -92,6 +144,54 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
     ),
     "a threshold lacks": (lambda f: change_manifest(f, thresholds={}), MANIFEST, "threshold of"),
     "calibration lacks": (lambda f: change_manifest(f, calibration={}), MANIFEST, "calibration"),
+    **{
+        f"calibration {number}": (
+            partial(change_calibration, tag="language", fits=fits),
+            MANIFEST,
+            "whole calibration",
+        )
+        for number, fits in enumerate(NO_FITS)
+    },
+    **{
+        f"scale {number}": (partial(change_fit, scale=scale), MANIFEST, "whole calibration")
+        for number, scale in enumerate(NO_SCALES)
+    },
+    "disclosed in words": (
+        lambda f: change_calibration(f, "disclosed", "often"),
+        MANIFEST,
+        "whole calibration",
+    ),
+    **{
+        f"bits {number}": (partial(change_settings, bits=bits), WEIGHTS, "bits: expected 8 to 24")
+        for number, bits in enumerate(NO_BITS)
+    },
+    "fewer bits": (lambda f: change_settings(f, bits=20), WEIGHTS, "linear model"),
+    "more bits": (lambda f: change_settings(f, bits=22), WEIGHTS, "language.weights: expected"),
+    "a disclosure adds a word": (
+        lambda f: change_settings(f, disclosed="much"),
+        WEIGHTS,
+        "linear model",
+    ),
+    "a disclosure adds no number": (
+        lambda f: change_settings(f, disclosed=float("nan")),
+        WEIGHTS,
+        "disclosed: expected a number",
+    ),
+    "a bias that is no number": (
+        lambda f: change_tensor(f, "bias", np.full(14, np.nan, np.float32)),
+        WEIGHTS,
+        "sentiment: does not give a number",
+    ),
+    "too few biases": (
+        lambda f: change_tensor(f, "bias", np.zeros(13, np.float32)),
+        WEIGHTS,
+        "linear model",
+    ),
+    "a scale that is no number": (
+        lambda f: change_tensor(f, "words.scale", np.full(14, np.inf, np.float32)),
+        WEIGHTS,
+        "weights that are no numbers",
+    ),
     "changed byte": (lambda f: change_byte(f / WEIGHTS), WEIGHTS, "is not what manifest.json says"),
     "missing weights": (lambda f: (f / WEIGHTS).unlink(), WEIGHTS, "No such file"),
     "weights are a folder": (
@@ -148,10 +248,28 @@ def test_a_copy_is_whole_and_may_be_over_itself(model: Path, tmp_path: Path) -> 
 
 
 def test_a_written_manifest_names_every_other_file(tmp_path: Path) -> None:
-    (tmp_path / "weights").write_bytes(b"x")
+    (tmp_path / WEIGHTS).write_bytes(b"x")
     needed: dict[str, Any] = {"name": "own", "kind": "linear", "settings": {}, "calibration": {}}
     write_manifest(tmp_path, {**needed, "thresholds": dict.fromkeys(TAGS, 0.5)})
-    assert set(ModelFolder.open(tmp_path).manifest["files"]) == {"weights"}
-    (tmp_path / "weights").write_bytes(b"y")
-    with pytest.raises(ModelError, match=r"weights: is not what manifest\.json says"):
+    assert set(ModelFolder.open(tmp_path).manifest["files"]) == {WEIGHTS}
+    (tmp_path / WEIGHTS).write_bytes(b"y")
+    with pytest.raises(ModelError, match=r"weights\.safetensors: is not what manifest\.json says"):
         ModelFolder.open(tmp_path)
+
+
+@pytest.mark.parametrize("name", OWN_FILES["encoder"])
+def test_an_encoder_lists_what_it_reads(tmp_path: Path, name: str) -> None:
+    for file in OWN_FILES["encoder"]:
+        (tmp_path / file).write_bytes(b"x")
+    needed: dict[str, Any] = {"name": "own", "kind": "encoder", "settings": {}, "calibration": {}}
+    write_manifest(tmp_path, {**needed, "thresholds": dict.fromkeys(TAGS, 0.5)})
+    assert ModelFolder.open(tmp_path).name == "own"
+    unlist(tmp_path, name)
+    with pytest.raises(ModelError, match=f"does not list {name};"):
+        ModelFolder.open(tmp_path)
+
+
+def test_a_folder_without_calibration_posts_need_not_list_them(model: Path) -> None:
+    (model / CALIBRATION).unlink()
+    unlist(model, CALIBRATION)
+    assert ModelFolder.open(model).name == "fast"

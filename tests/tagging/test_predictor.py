@@ -123,6 +123,16 @@ def test_what_is_no_post_is_wrong_usage(predictor: Predictor, given: Any) -> Non
         predictor(given)
 
 
+@pytest.mark.parametrize("given", [ANGRY, Post(text=ANGRY), {"text": ANGRY}])
+def test_a_single_post_is_no_list_of_posts(predictor: Predictor, given: Any) -> None:
+    with pytest.raises(UsageError, match="expected several posts"):
+        predictor.predict(given)
+    with pytest.raises(UsageError, match="expected several posts"):
+        predictor.predict_proba(given, tag="sentiment")
+    with pytest.raises(UsageError, match="expected several posts"):
+        next(predictor.pipe(given))
+
+
 @pytest.mark.parametrize("given", [{}, {"body": "a"}, {"text": None}, {"text": 3}])
 def test_a_mapping_without_a_text_names_the_column(
     predictor: Predictor, given: dict[str, object]

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from murmure.assets import models_folder
@@ -43,6 +45,21 @@ def test_labels_apart_are_joined_by_id_and_posts_without_are_left_out(tmp_path: 
         "fr": 2,  # one by its label, one by the tag
         "en": 1,
     }
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "labels.parquet", "labels.jsonl"])
+def test_what_the_folder_of_labels_is_called_is_no_column(tmp_path: Path, name: str) -> None:
+    rows = [{"id": "1", "sentiment": "negative"}, {"id": "2", "sentiment": "positive"}]
+    file = tmp_path / "id=9" / name
+    file.parent.mkdir()
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    elif name.endswith(".csv"):
+        file.write_text("id,sentiment\n1,negative\n2,positive\n", "utf-8")
+    else:
+        file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+    result = evaluate([write(tmp_path, POSTS)], labels=file)
+    assert result["tags"]["sentiment"]["posts"] == 2
 
 
 def test_labels_may_stand_in_the_posts_own_columns(tmp_path: Path) -> None:

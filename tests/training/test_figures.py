@@ -65,7 +65,7 @@ def folder_of(path: Path, measured: Corpora, tables: Tables) -> Path:
     path.mkdir()
     figures.save_calibration(path / figures.CALIBRATION, measured, tables)
     parts: dict[str, Any] = {"settings": {}, "calibration": {}, "thresholds": {}}
-    write_manifest(path, {"name": path.name, "kind": "linear", **parts})
+    write_manifest(path, {"name": path.name, "kind": "none", **parts})
     return path
 
 

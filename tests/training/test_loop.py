@@ -124,6 +124,48 @@ def test_a_killed_training_ends_with_the_very_same_weights(
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_gpu_has_its_own_generator_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    place, state = torch.device(device), torch.arange(16, dtype=torch.uint8)
+    restored: list[tuple[torch.device, torch.Tensor]] = []
+    monkeypatch.setattr("torch.cuda.get_rng_state", lambda where: {place: state}[where])
+    monkeypatch.setattr("torch.cuda.set_rng_state", lambda to, where: restored.append((where, to)))
+    saved = loop._gpu_random(place)
+    loop._set_gpu_random(place, saved)
+    loop._set_gpu_random(place, None)
+    if device == "cpu":
+        assert saved is None
+        assert not restored
+    else:
+        assert [(where, to.tolist()) for where, to in restored] == [(place, state.tolist())]
+
+
+def test_a_resumed_training_gives_the_gpu_what_the_checkpoint_has_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = iter(torch.tensor([number], dtype=torch.uint8) for number in range(1, 100))
+    restored: list[int | None] = []
+    monkeypatch.setattr(loop, "_gpu_random", lambda _: next(states))
+    monkeypatch.setattr(
+        loop,
+        "_set_gpu_random",
+        lambda _, state: restored.append(None if state is None else int(state)),
+    )
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_at(patched, 13)  # after the second checkpoint
+        fit(make_tagger(), make_posts(), batches(), schedule(), tmp_path)
+    assert restored == []
+    saved = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    del saved["gpu_random"]
+    fit(make_tagger(), make_posts(), batches(), schedule(), tmp_path)
+    assert restored == [2]
+    torch.save(saved, tmp_path / CHECKPOINT)  # as an earlier version left it
+    fit(make_tagger(), make_posts(), batches(), schedule(), tmp_path)
+    assert restored == [2, None]
+
+
 def test_a_process_that_was_killed_goes_on(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from murmure.batch.files import put_in_place, temporary
+from murmure.errors import RunError
 
 #: Mentions of other catalogues than the run's own; counting makes them anew where they are missing.
 MENTIONS_FOLDER = "mentions"
@@ -22,6 +23,9 @@ def erase_beside(folder: Path, ids: Collection[str]) -> None:
     Args:
         folder: the run's.
         ids: of the posts.
+
+    Raises:
+        RunError: an audit's file cannot be read.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -30,10 +34,17 @@ def erase_beside(folder: Path, ids: Collection[str]) -> None:
     shutil.rmtree(folder / MENTIONS_FOLDER, ignore_errors=True)
     gone = pa.array(sorted(ids), pa.string())
     for file in sorted((folder / AUDIT_FOLDER).glob("*.parquet")):
-        table = pq.read_table(file)
-        if "id" not in table.column_names:
-            continue
-        kept = table.filter(pc.invert(pc.is_in(table["id"], value_set=gone)))
+        try:
+            # A folder called `id=5` is not taken for a column.
+            with pq.ParquetFile(file) as parquet:
+                table = parquet.read()
+            if "id" not in table.column_names:
+                continue
+            kept = table.filter(pc.invert(pc.is_in(table["id"], value_set=gone)))
+        except (pa.ArrowException, OSError) as error:
+            first = str(error).strip().partition("\n")[0]
+            message = f"cannot be read ({first}), so nobody's posts can be erased from it; mend or"
+            raise RunError(f"{message} remove it, and start again", file=file) from error
         if kept.num_rows < table.num_rows:
             pq.write_table(kept, temporary(file))
             put_in_place(temporary(file), file)

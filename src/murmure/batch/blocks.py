@@ -21,7 +21,8 @@ class Reject:
         row: its number in the source, from 0, counting every row.
         line: the line it begins on, from 1 (of Parquet: the row, from 1).
         reason: what is wrong; the words before the first colon name the kind of fault.
-        raw: the beginning of what was read, if anything was.
+        raw: the beginning of what was read, if anything was; nothing of a long row whose author
+            could not be read, who may be forgotten later.
         id: the row's own id, if it could be read.
         author: its author, if that could be.
     """

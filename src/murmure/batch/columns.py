@@ -15,6 +15,9 @@ from murmure.schema import POST_COLUMNS, post_fields, result_fields
 
 #: Marks a string column whose values are JSON: nested values, or values of several kinds.
 JSON_MARK = {b"murmure": b"json"}
+#: Marks an integer column of an input none of whose values is beyond a float's reach.
+EXACT_MARK = {b"murmure": b"exact"}
+EXACT_INTEGER = 2**53
 
 # fmt: off
 _LIKELY_TEXT = (
@@ -24,6 +27,7 @@ _LIKELY_TEXT = (
 )
 # fmt: on
 _MOST_SHOWN = 12
+_WIDEST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def make_plan(
     """Plans the columns of a run from the columns of its inputs.
 
     A column that several inputs hold with different types gets a type that holds them all:
-    the wider number, else text, else JSON text.
+    the wider number, where that has every digit of each, else text, else JSON text.
 
     Args:
         surveyed: each input's name and its columns; an input without rows may have none.
@@ -188,11 +192,13 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 
 def common_field(fields: Sequence[pa.Field]) -> pa.Field:
-    """One field whose type holds the values of all.
+    """One field whose type holds the values of all, to the last digit.
 
     Example:
-        >>> common_field([pa.field("likes", pa.int64()), pa.field("likes", pa.float32())]).type
+        >>> common_field([pa.field("likes", pa.int32()), pa.field("likes", pa.float32())]).type
         DataType(double)
+        >>> common_field([pa.field("tweet", pa.int64()), pa.field("tweet", pa.float32())]).type
+        DataType(string)
         >>> common_field([pa.field("likes", pa.int64()), pa.field("likes", pa.string())]).type
         DataType(string)
     """
@@ -208,11 +214,24 @@ def common_field(fields: Sequence[pa.Field]) -> pa.Field:
         return pa.field(name, pa.string(), metadata=JSON_MARK)
     if len(types) <= 1:
         return pa.field(name, types.pop() if types else pa.string())
+    return pa.field(name, _common_number(types, fields) or pa.string())
+
+
+def _common_number(types: set[pa.DataType], fields: Sequence[pa.Field]) -> pa.DataType | None:
+    """The type of number that has every digit of all; None where none has."""
     if all(pa.types.is_integer(kind) and kind != pa.uint64() for kind in types):
-        return pa.field(name, pa.int64())
-    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in types):
-        return pa.field(name, pa.float64())
-    return pa.field(name, pa.string())
+        return pa.int64()
+    if all(map(pa.types.is_unsigned_integer, types)):
+        return pa.uint64()
+    return pa.float64() if all(map(_fits_float, fields)) else None
+
+
+def _fits_float(field: pa.Field) -> bool:
+    """Whether a float has every digit of a field's numbers."""
+    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    if pa.types.is_integer(kind) and kind.bit_width == _WIDEST:
+        return field.metadata is not None and field.metadata.get(b"murmure") == b"exact"
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind))
 
 
 def _found(names: Sequence[str]) -> str:

@@ -16,11 +16,11 @@ from murmure.batch.jsonl import not_of_encoding
 from murmure.batch.lines import (
     MAX_LINE,
     Line,
-    excerpt,
     open_text,
     read_lines,
     undecodable,
     undecodable_reason,
+    whole_excerpt,
 )
 from murmure.batch.sources import EmptyFileError, Source
 from murmure.batch.values import string_array
@@ -250,7 +250,7 @@ class DelimitedReader:
                         row=self._row,
                         line=record.line,
                         reason=record.fault,
-                        raw=excerpt(record.raw),
+                        raw=whole_excerpt(record.raw),
                     )
                 )
             else:
@@ -290,11 +290,14 @@ def survey_delimited(
             most part.
     """
     first: list[Line] = []
-    sampled = filled = undecoded = 0
+    read = sampled = filled = undecoded = 0
     first_bad = (0, 0)
     with open_text(source, encoding=encoding, newline="") as stream:
         for line in read_lines(stream, source):
-            if len(first) < _SAMPLE_LINES and sampled < _SAMPLE_CHARACTERS:
+            read += 1
+            # Those before the header are no records, and would fill the sample.
+            wanted = bool(first) or line.text.strip("\r\n") != ""
+            if wanted and len(first) < _SAMPLE_LINES and sampled < _SAMPLE_CHARACTERS:
                 first.append(line)
                 sampled += len(line.text)
             if line.text.isspace():
@@ -306,7 +309,7 @@ def survey_delimited(
                 undecoded += 1
                 if filled == 1:
                     raise not_of_encoding(source, encoding, line.number, byte)
-    if not first:
+    if not read:
         raise EmptyFileError("is empty", file=source.shown)
     if not filled:
         message = "holds only blank lines; its first row must name the columns"

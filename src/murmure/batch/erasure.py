@@ -92,7 +92,7 @@ def forget(folder: str | Path, author: str) -> Erasure:
         raise InputError("an empty name; give the author as the column 'author' has it", file=path)
     try:
         with locked(path):
-            manifest = read_manifest(path)
+            manifest = read_manifest(path, untouched=True)
             if manifest is None:
                 raise InputError(f"not a run's folder: it has no {MANIFEST_NAME}", file=path)
             return _forget(path, manifest, author)

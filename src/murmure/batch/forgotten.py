@@ -93,7 +93,8 @@ class Absent:
         Args:
             author: as far as the row could be read.
             raw: what stands in the rejects of a row that could not be: it is taken for theirs
-                where one of its quoted strings or separated fields is the name.
+                where one of its quoted strings or separated fields is the name. Of a row that
+                would be cut there, nothing stands there.
         """
         return self(author) or (author is None and any(map(self, names_in(raw or ""))))
 

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from murmure.batch.blocks import MAX_BLOCK_CHARACTERS, Block, Reject
-from murmure.batch.columns import JSON_MARK, Extra, Plan
+from murmure.batch.columns import EXACT_INTEGER, EXACT_MARK, JSON_MARK, Extra, Plan
 from murmure.batch.lines import (
     MAX_LINE,
     Line,
@@ -20,6 +20,7 @@ from murmure.batch.lines import (
     read_lines,
     undecodable,
     undecodable_reason,
+    whole_excerpt,
     without_surrogates,
 )
 from murmure.batch.sources import EmptyFileError, Source
@@ -34,7 +35,6 @@ MAX_DEPTH = 100
 
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
 _SIMPLE_KINDS = {type(None): "null", bool: "bool", float: "float", str: "string"}
-_EXACT_INTEGER = 2**53
 _INT64 = 2**63
 
 
@@ -146,12 +146,13 @@ class JsonLinesReader:
             row = parse_line(line, self._encoding)
             fault = row if isinstance(row, str) else self._text_fault(row)
             if isinstance(row, str) or fault is not None:
+                unread = isinstance(row, str)
                 known: Mapping[str, Any] = {} if isinstance(row, str) else row
                 reject = Reject(
                     row=self._row,
                     line=line.number,
                     reason=str(fault),
-                    raw=excerpt(line.text),
+                    raw=whole_excerpt(line.text) if unread else excerpt(line.text),
                     id=self._plain(known, "id"),
                     author=self._plain(known, "author"),
                 )
@@ -281,7 +282,7 @@ def _kind(value: object) -> str:
     """What column could hold a value: an integer beyond a float's reach is `long`."""
     if not isinstance(value, int) or isinstance(value, bool):
         return _SIMPLE_KINDS.get(type(value), "json")
-    if abs(value) <= _EXACT_INTEGER:
+    if abs(value) <= EXACT_INTEGER:
         return "int"
     return "long" if -_INT64 <= value < _INT64 else "json"
 
@@ -296,5 +297,5 @@ def _field(key: str, kinds: set[str]) -> pa.Field:
         ({"string"}, pa.string()),
     ):
         if found <= allowed:
-            return pa.field(key, arrow)
+            return pa.field(key, arrow, metadata=EXACT_MARK if found == {"int"} else None)
     return pa.field(key, pa.string(), metadata=JSON_MARK)

@@ -174,6 +174,18 @@ def excerpt(text: str) -> str:
         return start.encode("utf-8", "backslashreplace").decode()
 
 
+def whole_excerpt(text: str) -> str | None:
+    r"""`excerpt` of a row whose author could not be read; None where it would be cut.
+
+    Whoever is forgotten is found there by name, which may stand in what was cut off.
+
+    Example:
+        >>> whole_excerpt("7,a,b\n"), whole_excerpt("a" * 501)
+        ('7,a,b', None)
+    """
+    return excerpt(text) if len(text.rstrip("\r\n")) <= MAX_EXCERPT else None
+
+
 def without_surrogates(text: str) -> str:
     r"""The text with each lone surrogate, which no UTF-8 can hold, as U+FFFD.
 

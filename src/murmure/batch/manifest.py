@@ -12,6 +12,7 @@ from typing import Any
 
 from murmure.batch.files import write_whole
 from murmure.batch.forgotten import Forgotten
+from murmure.batch.shape import ERASURE, check_shape, fault
 from murmure.batch.writers import PART_FORMATS, PartFormat
 from murmure.errors import RunError
 
@@ -20,6 +21,7 @@ REJECTS_NAME = "rejects.jsonl"
 FORMAT = "murmure-run"
 VERSION = 1
 _ANEW = "--overwrite starts anew"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +215,16 @@ def sealed(told: Mapping[str, Any]) -> bytes:
     return (json.dumps({**told, "sha256": digest}, ensure_ascii=False, indent=2) + "\n").encode()
 
 
+def is_sealed(written: bytes) -> bool:
+    """Whether a manifest's file is byte for byte as it was written."""
+    try:
+        told = json.loads(written)
+        told.pop("sha256", None)
+        return sealed(told) == written
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return False
+
+
 _COUNTED = ("rows", "tagged", "rejected", "forgotten")
 
 
@@ -241,8 +253,13 @@ def fingerprint(configuration: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def read_manifest(folder: Path, *, untouched: bool = False) -> Manifest | None:
     """The manifest of a run's folder; None where there is none.
+
+    Args:
+        folder: the run's.
+        untouched: refuse one that was changed since it was written; for those who write it
+            again, which would hide that.
 
     Raises:
         RunError: there is one, but it cannot be read as a manifest of this version.
@@ -251,9 +268,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     if not path.exists():
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        written = path.read_bytes()
+        data = json.loads(written.decode())
         if data["format"] != FORMAT or data["version"] != VERSION:
             raise RunError(f"{path}: a run of another version of murmure; {_ANEW}")
+        check_shape(data)
+        if untouched and not is_sealed(written):
+            raise RunError(f"{path}: was changed since it was written; {_ANEW}")
         inputs = [
             {name: value for name, value in one.items() if name not in _COUNTED}
             for one in data["inputs"]
@@ -268,7 +289,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             catalog=data["catalog"],
             configuration=data["configuration"],
         )
-        return Manifest(
+        manifest = Manifest(
             identity=identity,
             parts=parts,
             complete=data["complete"],
@@ -276,8 +297,23 @@ def read_manifest(folder: Path) -> Manifest | None:
             duplicate_ids=data["duplicate_ids"],
             erasures=[Forgotten(**one) for one in data.get("erasures", ())],
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise RunError(f"{path}: not a manifest that can be read ({error}); {_ANEW}") from error
+    if untouched:
+        try:
+            manifest.check()
+        except RunError as error:
+            raise RunError(f"{path}: {error}") from error
+    return manifest
+
+
+def read_erasures(folder: Path) -> list[Forgotten]:
+    """Who was forgotten, as far as a manifest tells that cannot be read as a whole."""
+    try:
+        told = json.loads((folder / MANIFEST_NAME).read_bytes().decode())["erasures"]
+        return [Forgotten(**one) for one in told if fault(one, ERASURE) is None]
+    except _UNREADABLE:
+        return []
 
 
 def check_same(folder: Path, started: Identity, now: Identity) -> None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from murmure.batch.blocks import MAX_BLOCK_CHARACTERS, Block, Reject
-from murmure.batch.columns import Plan, unique_names
+from murmure.batch.columns import EXACT_INTEGER, EXACT_MARK, Plan, unique_names
 from murmure.batch.lines import MAX_EXCERPT
 from murmure.batch.sources import EmptyFileError, Source
 from murmure.batch.values import as_text, empty_to_null
@@ -239,13 +239,36 @@ def survey_parquet(source: Source, posts: Mapping[str, str]) -> tuple[pa.Schema,
     """
     with _open(source) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
+        exact = _exact(schema, file.metadata)
     names = unique_names(schema.names)
-    fields = [pa.field(name, field.type) for name, field in zip(names, schema, strict=True)]
+    fields = [
+        pa.field(name, field.type, metadata=EXACT_MARK if field.name in exact else None)
+        for name, field in zip(names, schema, strict=True)
+    ]
     text = next((field.type for field in fields if field.name == posts["text"]), None)
     if text is not None and not holds_text(text):
         message = f"holds {text}, not text; name the text column with --columns text=NAME"
         raise InputError(message, file=source.shown, column=posts["text"])
     return pa.schema(fields), rows
+
+
+def _exact(schema: pa.Schema, metadata: pq.FileMetaData) -> set[str]:
+    """The long integers that a float holds to the last digit, by what the file says of them."""
+    exact = {field.name for field in schema if field.type in {pa.int64(), pa.uint64()}}
+    for group in range(metadata.num_row_groups if exact else 0):
+        row_group = metadata.row_group(group)
+        for position in range(row_group.num_columns):
+            column = row_group.column(position)
+            if column.path_in_schema in exact and not _is_exact(column):
+                exact.discard(column.path_in_schema)
+    return exact
+
+
+def _is_exact(column: pq.ColumnChunkMetaData) -> bool:
+    told = column.statistics
+    if told is None or not told.has_min_max:
+        return told is not None and told.has_null_count and not told.num_values
+    return bool(told.min >= -EXACT_INTEGER and told.max <= EXACT_INTEGER)
 
 
 def holds_text(kind: pa.DataType) -> bool:

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from murmure.batch.files import put_in_place, temporary
-from murmure.batch.guard import unguard
 from murmure.batch.lines import MAX_LINE
 from murmure.batch.sources import sha256_of
 from murmure.batch.writers import PartFormat, open_part
 from murmure.errors import RunError
+from murmure.guard import unguard
 
 _ROWS = 2_048
 _ERRORS = (OSError, ValueError, KeyError, StopIteration, csv.Error, pa.ArrowException)

@@ -30,6 +30,7 @@ from murmure.batch.dates import check_dates
 from murmure.batch.files import locked, sync_folder
 from murmure.batch.flow import Limits, read_chunks, tag_chunks, unless_all_fail
 from murmure.batch.folder import SPOOL_NAME, RunFolder, check_free, resume, start
+from murmure.batch.forgotten import Forgotten
 from murmure.batch.inputs import Input, survey_all
 from murmure.batch.lines import check_encoding
 from murmure.batch.manifest import (
@@ -38,6 +39,7 @@ from murmure.batch.manifest import (
     Manifest,
     check_same,
     part_format,
+    read_erasures,
     read_manifest,
 )
 from murmure.batch.pool import Tagger, default_jobs, make_tagger
@@ -100,7 +102,7 @@ def tag_file(
             they are left empty, and counted.
         format: how the parts are written: `"parquet"` (None for a folder), which counts and
             reports need, `"jsonl"` (None for `-`) or `"csv"`, whose texts are guarded against
-            being run as formulas (`murmure.batch.guard`).
+            being run as formulas (`murmure.guard`).
         jobs: processes that tag; 1 tags in this process. If None, as many as there are cores, or
             1 for small inputs. The result is the same.
         overwrite: start anew where the folder holds a run.
@@ -208,12 +210,12 @@ def _tag_to_folder(
         out.mkdir(parents=True, exist_ok=True)
         sync_folder(out.parent)
         with locked(out):
-            before = _read_before(out, settings)
+            before, erasures = _read_before(out, settings)
             if not (out / MANIFEST_NAME).exists():
                 check_free(out)
             try:
                 sources = _sources(given, out, settings, stdin, is_new=before is None)
-                return _run(sources, out, before, settings)
+                return _run(sources, out, before, erasures, settings)
             finally:
                 (out / SPOOL_NAME).unlink(missing_ok=True)
     except OSError as error:
@@ -225,14 +227,19 @@ def _tag_to_folder(
             out.rmdir()
 
 
-def _read_before(out: Path, settings: Settings) -> Manifest | None:
-    """What an earlier run left; of one that gives way, only who was forgotten there."""
-    if not settings.overwrite:
-        return read_manifest(out)
+def _read_before(out: Path, settings: Settings) -> tuple[Manifest | None, Sequence[Forgotten]]:
+    """What an earlier run left, and who was forgotten there."""
     try:
-        return read_manifest(out)
+        before = read_manifest(out, untouched=True)
     except RunError:
-        return None
+        if not settings.overwrite:
+            raise
+        erasures = read_erasures(out)
+        message = f"{out / MANIFEST_NAME}: damaged or of another version; {len(erasures)} erasures"
+        message += " could be read in it, and hold on. If there were others, run murmure forget"
+        settings.notice(f"{message} again for each")
+        return None, erasures
+    return before, () if before is None else before.erasures
 
 
 def _sources(
@@ -257,7 +264,11 @@ def _sources(
 
 
 def _run(
-    sources: Sequence[Source], out: Path, before: Manifest | None, settings: Settings
+    sources: Sequence[Source],
+    out: Path,
+    before: Manifest | None,
+    erasures: Sequence[Forgotten],
+    settings: Settings,
 ) -> RunSummary:
     catalog = None if settings.catalog is None else _catalog(settings.catalog)
     # The workers load the model while the inputs are looked through.
@@ -277,7 +288,6 @@ def _run(
         )
         identity = _identity(inputs, tagger, catalog, settings)
         if before is None or settings.overwrite:
-            erasures = before.erasures if before is not None else ()
             manifest = start(out, identity, erasures)
         else:
             manifest = before

@@ -251,7 +251,9 @@ class _Work:
         try:
             batch.validate(full=True)
         except pa.ArrowInvalid:
-            batch, numbers, rejects = sort_out(batch, names, numbers)
+            batch, numbers, rejects = sort_out(
+                batch, names, numbers, author=self.plan.posts["author"]
+            )
         if self.corrupt is not None:
             batch, numbers, corrupt = _without_corrupt(batch, numbers, self.corrupt, self.plan)
             rejects += corrupt

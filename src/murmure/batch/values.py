@@ -29,6 +29,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = int((datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) / timedelta(microseconds=1))
 _LATEST = int((datetime(9999, 12, 30, tzinfo=UTC) - _EPOCH) / timedelta(microseconds=1))
 _NUMBER = re.compile(r"[+-]?\d{9,19}(\.\d+)?")
+#: The least that is an epoch number, 1973 in seconds; below are years, days and missing times.
+_LEAST_EPOCH = 10**8
 #: An epoch number below a limit is in the unit whose microseconds are told: 1e11 seconds is the
 #: year 5138, 1e11 milliseconds is 1973.
 _EPOCH_UNITS = (
@@ -189,9 +191,10 @@ def as_time(column: pa.Array, warnings: Counter[str], dates: DateOrder | None = 
     """Any column as UTC microseconds.
 
     Understood are Arrow's own times and dates, ISO 8601 strings, and epoch numbers (also in
-    strings) whose size tells seconds, milliseconds, microseconds or nanoseconds; also dates such
-    as 12/03/2026, where `dates` tells their order. A time without zone is UTC. What is not
-    understood, or lies outside the years 1 to 9999, becomes null and is counted in `warnings`.
+    strings) of nine digits and more, whose size tells seconds, milliseconds, microseconds or
+    nanoseconds; also dates such as 12/03/2026, where `dates` tells their order. A time without
+    zone is UTC. What is not understood, or lies outside the years 1 to 9999, becomes null and is
+    counted in `warnings`.
     """
     kind = column.type
     if pa.types.is_null(kind):
@@ -262,7 +265,7 @@ def parse_time(value: object, dates: DateOrder | None = None) -> int | None:
         (1000000, 1000000)
         >>> parse_time(1710000000) == parse_time(1710000000000) == parse_time("1710000000")
         True
-        >>> parse_time("last Tuesday") is None
+        >>> parse_time("last Tuesday") is None and parse_time(0) is None
         True
     """
     if isinstance(value, datetime):
@@ -283,7 +286,7 @@ def parse_time(value: object, dates: DateOrder | None = None) -> int | None:
 
 def _epoch(number: int | float | Decimal) -> int | None:
     exact = Decimal(number)
-    if not exact.is_finite() or abs(exact) >= _EPOCH_UNITS[-1][0]:
+    if not exact.is_finite() or not _LEAST_EPOCH <= abs(exact) < _EPOCH_UNITS[-1][0]:
         return None
     factor = next(factor for limit, factor in _EPOCH_UNITS if abs(exact) < limit)
     return _possible(int((exact * factor).to_integral_value()))

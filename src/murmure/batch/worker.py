@@ -43,7 +43,7 @@ class ColumnPredictor(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """What tells this model, with its catalogue, from every other."""
+        """What tells this model from every other; it says nothing of the catalogue."""
         ...
 
     def predict_columns(self, texts: Sequence[str], /) -> Columns:

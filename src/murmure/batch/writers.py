@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from murmure.batch.columns import is_json
 from murmure.batch.failpoints import reach
 from murmure.batch.files import put_in_place, temporary
-from murmure.batch.guard import guard, guard_one
 from murmure.batch.sources import sha256_of
 from murmure.batch.values import as_json, json_line, plain_values
+from murmure.guard import guard, guard_one
 from murmure.schema import TAGS
 
 #: How the parts of a run are written.

@@ -57,8 +57,9 @@ def report(
     Over 50 brands, several pages that lead to each other.
     """
     from murmure import influence
-    from murmure.report import build_pages, write
+    from murmure.report import build_pages, check_output, write
 
+    check_output(output)
     counts = influence.count(
         tagged,
         catalog=catalog,

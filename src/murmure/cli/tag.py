@@ -217,7 +217,9 @@ def tell(summary: RunSummary) -> list[str]:
         lines.append(f"  note: {count} × {warning}{remedy}")
     doubles = summary.duplicate_ids or {}
     if doubles.get("ids"):
-        first = ", ".join(doubles["first"][:3])
+        # Strangers chose them: what would steer a terminal is shown as an escape.
+        shown = [name if name.isprintable() else repr(name) for name in doubles["first"][:3]]
+        first = ", ".join(shown)
         ids = counted(doubles["ids"], "id")
         lines.append(f"  note: {ids} on {doubles['rows']} rows: {first}, …")
     return lines

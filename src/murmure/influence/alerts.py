@@ -10,20 +10,21 @@ since with ten earlier windows the far quantile is not known; a history whose wi
 neighbours counts for less, by the effective sample size of a first-order autoregression.
 
 The level is that of one entity and one year: of a window it is 1 - (1 - level) ** (1 / windows a
-year). Gaps in the windows are windows without posts. `benchmarks/alerts.py` measures both errors.
+year). Gaps in the windows are windows without posts; after one as long as the history, of which
+nothing is known then, everything begins anew. `benchmarks/alerts.py` measures both errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from murmure.influence.metrics import ALL, ORGANIC
+from murmure.influence.windows import label_windows, number_window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -262,10 +263,11 @@ def add_alerts(counts: pa.Table, *, window: str, level: float = LEVEL) -> pa.Tab
     windows = sorted({name for rows in series.values() for name in rows})
     if not windows:
         return counts
-    order = list(_calendar(windows[0], windows[-1], window))
+    stretches = _stretches(windows, window)
     rows = [
         row
         for entity, of_entity in series.items()
+        for order in stretches
         for row in _rows(entity, of_entity, order, window=window, level=level)
     ]
     schema = counts.schema
@@ -299,30 +301,15 @@ def _series(counts: pa.Table) -> dict[str, dict[str, _Numbers]]:
     return found
 
 
-def _calendar(first: str, last: str, window: str) -> Iterator[str]:
-    """The names of all windows from one to another, those without posts too."""
-    if window == "month":
-        year, month = map(int, first.split("-"))
-        while (name := f"{year:04d}-{month:02d}") <= last:
-            yield name
-            year, month = (year, month + 1) if month < 12 else (year + 1, 1)
-        return
-    step = timedelta(days=7 if window == "week" else 1)
-    day = _day(first)
-    while day <= _day(last):
-        if window == "week":
-            year, week, _ = day.isocalendar()
-            yield f"{year:04d}-W{week:02d}"
-        else:
-            yield day.isoformat()
-        if day > date.max - step:
-            return
-        day += step
+def _stretches(windows: Sequence[str], window: str) -> list[list[str]]:
+    """The calendar over some windows, cut at each gap as long as the history.
 
-
-def _day(name: str) -> date:
-    year, _, week = name.partition("-W")
-    return date.fromisocalendar(int(year), int(week), 1) if week else date.fromisoformat(name)
+    One post with a time long before all others would otherwise make a history of nothing, beside
+    which the first windows of every entity are alerts.
+    """
+    numbers = np.array([number_window(name, window) for name in windows])
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > HISTORY) + 1)
+    return [label_windows(np.arange(part[0], part[-1] + 1), window) for part in parts]
 
 
 def _rows(
@@ -336,7 +323,7 @@ def _rows(
     nothing: _Numbers = (0.0, None, None, None, 0)
     filled = [numbers.get(name, nothing) for name in order]
     raw = np.array([one[0] or 0.0 for one in filled])
-    told = list(numbers.values())
+    told = list(numbers.values())  # of all stretches
     estimated = bool(told) and all(None not in one for one in told)
     estimate = np.array([one[1] or 0.0 for one in filled])
     velocity, alerts = find_velocity(raw), find_alerts(raw, window=window, level=level)

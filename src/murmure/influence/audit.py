@@ -27,7 +27,14 @@ from murmure.errors import InputError, RunError, UsageError
 from murmure.influence.database import connect
 from murmure.influence.runs import Run, open_runs
 from murmure.influence.sampling import LEAST, choose_units, cut_strata
-from murmure.influence.units import STRATA, digest_of, find_units, read_frame, read_units
+from murmure.influence.units import (
+    STRATA,
+    contradiction,
+    digest_of,
+    find_units,
+    read_frame,
+    read_units,
+)
 from murmure.schema import LABELS, TAGS
 
 if TYPE_CHECKING:
@@ -160,14 +167,16 @@ def apply_labels(
 
     Args:
         folder: the run's.
-        labels: by the key of a unit, then by tag; what was left empty is missing.
+        labels: by the key of a unit, then by tag; what was left empty is missing, and what was
+            kept of it is withdrawn.
         partial: as for `draw_sample`.
 
     Returns:
         What `load_audit` gives of this run alone.
 
     Raises:
-        InputError: when a key is of no draw of this run; the message names it.
+        InputError: when a key is of no draw of this run, or its labels contradict each other; the
+            message names it.
     """
     (run,) = open_runs([folder], partial=partial)
     by_token: dict[str, dict[str, Mapping[str, str]]] = {}
@@ -182,8 +191,10 @@ def apply_labels(
         file = run.folder / AUDIT_FOLDER / f"labels-{token}"
         kept = {row["key"]: row for row in _read(file)}
         for key, given in some.items():
-            row = kept.setdefault(key, {"key": key, **dict.fromkeys(TAGS)})
-            row.update(given)
+            fault = contradiction(given)
+            if fault:
+                raise InputError(f"key '{key}': {fault}", file=run.folder, column="touchpoint")
+            kept[key] = {"key": key, **dict.fromkeys(TAGS), **given}
         _write(file, list(kept.values()), [("key", "string"), *((tag, "string") for tag in TAGS)])
     audit = load_audit([run])
     if audit is None:

@@ -26,7 +26,7 @@ Table = NDArray[np.float64]
 
 # How many bins there are at most, for each pair of answers, and how many calibration posts each
 # needs.
-_BINS_A_PAIR = 6
+_BINS_A_PAIR = 7
 _POSTS_A_BIN = 5
 # How many posts of all languages a language's mix and spread lean on.
 _LEANING = 5.0

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 Points = NDArray[np.float32]
 
 _ROUNDS = 12
-_BLOCK = 50_000
+# So many points at a time: their distances stay in the processor's cache.
+_BLOCK = 1024
 # An answer that next to no post has does not get groups as if it were common.
 _FEW = 5.0
 

@@ -8,7 +8,6 @@ what each number means.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from threadpoolctl import threadpool_limits
 
-from murmure.errors import InputError, RunError, UsageError
+from murmure.errors import RunError, UsageError
 from murmure.influence.alerts import add_alerts
 from murmure.influence.audit import load_audit
 from murmure.influence.audited import FEWEST
@@ -36,7 +35,7 @@ from murmure.influence.mentions import find_mentions
 from murmure.influence.metrics import ALL
 from murmure.influence.posts import STORED, Mentions, Posts, read_mentions, read_posts
 from murmure.influence.rows import Estimates, make_rows
-from murmure.influence.runs import Run, open_runs, refuse_mixed_catalogs
+from murmure.influence.runs import Run, open_runs, refuse_mixed_catalogs, tagged_with
 from murmure.influence.slices import Slices
 from murmure.influence.windows import WINDOWS
 from murmure.schema import LABELS
@@ -201,15 +200,12 @@ def load_brands(catalog: Catalog | str | Path | None) -> Catalog | None:
     """The catalogue of a file, or as given.
 
     Raises:
-        InputError: when the file is none, or a brand is called as the whole is.
+        InputError: when the file is none.
     """
     if isinstance(catalog, str | Path):
         from murmure.catalog import Catalog as Brands
 
         catalog = Brands.load(catalog)
-    if catalog is not None and any(brand.name == ALL for brand in catalog.brands):
-        message = f"brand '{ALL}': the counts call the whole by this name; rename the brand"
-        raise InputError(message)
     return catalog
 
 
@@ -267,7 +263,7 @@ def _read(
         brands = {brand["name"]: brand.get("group") or "" for brand in told.get("brands", ())}
     else:
         brands = {brand.name: brand.group or "" for brand in catalog.brands}
-    if catalog is None or all(_tagged_with(run, catalog, file) for run in runs):
+    if catalog is None or all(tagged_with(run.catalog, catalog, file) for run in runs):
         posts, mentions = read_posts(
             connection, runs, echoes, cells=cells, mentions=STORED, **options
         )
@@ -279,17 +275,11 @@ def _read(
         )
         mentions = read_mentions(posts, found, cells)
     named = sorted(mentions.names) if mentions is not None else []
+    if ALL in brands or ALL in named:
+        message = f"{', '.join(str(run.folder) for run in runs)}: tagged with a brand '{ALL}', as "
+        message += "counts call the whole; rename it in the catalogue, and give that with --catalog"
+        raise RunError(message)
     return posts, mentions, brands | {name: brands.get(name, "") for name in named}
-
-
-def _tagged_with(run: Run, catalog: Catalog, file: str | Path | None) -> bool:
-    told = run.catalog or {}
-    if told.get("fingerprint") == catalog.fingerprint:
-        return True
-    if file is None or "sha256" not in told:
-        return False
-    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return bool(digest == told["sha256"])
 
 
 class _Retagger:

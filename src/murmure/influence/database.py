@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
+from murmure.errors import RunError
 from murmure.influence.runs import Part, Run
 
 if TYPE_CHECKING:
@@ -22,7 +23,28 @@ _FILE = "murmure_part_file"
 
 @contextmanager
 def connect(runs: Sequence[Run]) -> Iterator[DuckDBPyConnection]:
-    """A DuckDB of its own for the time of the block, which knows the parts of `runs`."""
+    """A DuckDB of its own for the time of the block, which knows the parts of `runs`.
+
+    Raises:
+        RunError: where posts cannot be read within the block, since a part is damaged, or since
+            room or memory is short.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        with _connected(runs) as connection:
+            yield connection
+    except (duckdb.Error, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0]
+        folders = ", ".join(str(run.folder) for run in runs) or "the posts"
+        message = f"{folders}: cannot be read through ({reason}); see with murmure tag --verify"
+        message += f" whether a part is damaged, or make room in {gettempdir()}"
+        raise RunError(message) from error
+
+
+@contextmanager
+def _connected(runs: Sequence[Run]) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     with TemporaryDirectory(prefix="murmure-count-") as folder:
@@ -60,7 +82,7 @@ def scan(parts: Sequence[Part], columns: Sequence[str]) -> str:
     if _has_column(parts[0], _ROW):  # the user's own column of that name hides DuckDB's
         each = (
             f"SELECT {part.first} + row_number() OVER () - 1 AS number, {selected} "
-            f"FROM read_parquet([{_pattern(part)}])"
+            f"FROM read_parquet([{_pattern(part)}], hive_partitioning = false)"
             for part in parts
         )
         return f"({' UNION ALL '.join(each)})"

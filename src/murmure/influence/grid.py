@@ -17,12 +17,13 @@ from murmure.influence.clustering import cluster, evenly, nearest
 from murmure.schema import LABELS
 
 Probabilities = Mapping[str, NDArray[np.float32]]
-Cell = NDArray[np.uint16]
+Cell = NDArray[np.uint32]
 
-# The tags of each axis, and how many steps it has at most: no more than 65,536 cells in all.
+# The tags of each axis, and how many steps it has at most: what is worked
+# out of each cell is done once a count, so that there may be some 200,000.
 _AXES: Mapping[tuple[str, ...], int] = {
     ("sentiment",): 40,
-    ("experience", "touchpoint"): 128,
+    ("experience", "touchpoint"): 400,
     ("sponsored",): 12,
 }
 
@@ -57,7 +58,7 @@ class Grid:
             nearest(_roots(probabilities, tags), centres)
             for tags, centres in zip(_AXES, self.axes, strict=True)
         ]
-        return np.ravel_multi_index(steps, self.shape).astype(np.uint16)
+        return np.ravel_multi_index(steps, self.shape).astype(np.uint32)
 
     def probabilities(self) -> dict[str, NDArray[np.float32]]:
         """What the model says of posts in the middle of each cell: by tag (cells, labels)."""

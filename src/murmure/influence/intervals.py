@@ -43,9 +43,6 @@ Table = NDArray[np.float64]
 
 # So many variances are looked at together.
 _BLOCK = 1_000_000
-# Bins were made from the very posts that tell how well they separate, so that new calibration posts
-# would change them more than these say (found on halves of those of `base`: benchmarks/counting).
-_OPTIMISM = 1.2
 # How far the model's errors on two posts of one author correlate: the mean over all labels, with
 # authors simulated as in benchmarks/counting, half of whom always say the same.
 _LIKENESS = 0.11
@@ -254,7 +251,7 @@ def _variances(
         lean = np.where(np.isfinite(known), (n + strength) * information / known, 0.0)
         # Without a parent this is (1 - I s) / (n I).
         from_posts = missing * spread / n + missing**2 / known
-    variances: Table = from_posts + _OPTIMISM * lean**2 * calibration + distrust * between
+    variances: Table = from_posts + lean**2 * calibration + distrust * between
     return variances
 
 

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,21 +88,22 @@ def _find(
     kept = run.folder / MENTIONS_FOLDER / f"{catalog.fingerprint[:16]}-{model[:16]}.parquet"
     if _told(kept) == told:
         return kept
+    unfinished = temporary(kept.with_name(f"{kept.name}.{os.getpid()}"))
     try:
         kept.parent.mkdir(exist_ok=True)
-        unfinished = temporary(kept.with_name(f"{kept.name}.{os.getpid()}"))
-        unfinished.touch()
-    except OSError as error:
-        _LOG.info("%s: mentions are not kept (%s)", run.folder, error.strerror)
-        passing.parent.mkdir(parents=True, exist_ok=True)
-        _write(connection, run, catalog, retag, passing, told=told)
-        return passing
-    try:
+        unfinished.touch()  # before the search, which takes time
         _write(connection, run, catalog, retag, unfinished, told=told)
         put_in_place(unfinished, kept)
+    except OSError as error:
+        _LOG.info("%s: mentions are not kept (%s)", run.folder, error.strerror or error)
+    else:
+        return kept
     finally:
-        unfinished.unlink(missing_ok=True)
-    return kept
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    passing.parent.mkdir(parents=True, exist_ok=True)
+    _write(connection, run, catalog, retag, passing, told=told)
+    return passing
 
 
 def _identity(run: Run, catalog: Catalog, model: str) -> str:

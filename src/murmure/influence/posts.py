@@ -132,7 +132,7 @@ def read_posts(
         "hash": np.zeros(many, np.uint64),
         "known": np.zeros(many, np.bool_),
         "said": np.zeros(many, np.uint8),
-        "cell": np.zeros(many, np.uint16),
+        "cell": np.zeros(many, np.uint32),
         "chances": np.zeros((many if sponsored else 0, 2), np.float32),
     }
     channels, entities = Names(), Names()
@@ -183,7 +183,7 @@ def read_mentions(posts: Posts, files: Sequence[tuple[Path, int]], cells: Cells 
 
 
 def _mentions(names: Sequence[str], rows: Sequence[tuple[Any, Any, Any, Any]]) -> Mentions:
-    kinds = (np.int64, np.int32, np.uint8, np.uint16)
+    kinds = (np.int64, np.int32, np.uint8, np.uint32)
     columns = [
         np.concatenate([np.zeros(0, kind), *(row[place] for row in rows)])
         for place, kind in enumerate(kinds)
@@ -241,7 +241,7 @@ class _Reader:
         chances = None
         if self.cells is not None or self.sponsored:
             chances = {tag: matrix(batch.column(f"{tag}_probabilities"), tag) for tag in CLASS_TAGS}
-        found["cell"] = np.zeros(batch.num_rows, np.uint16)
+        found["cell"] = np.zeros(batch.num_rows, np.uint32)
         if self.cells is not None and chances is not None:
             found["cell"] = self.cells.assign(chances)
         if self.sponsored and chances is not None:

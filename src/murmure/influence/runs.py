@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from murmure.batch.manifest import MANIFEST_NAME, read_manifest
 from murmure.errors import InputError, RunError, UsageError
 from murmure.schema import POST_COLUMNS, TAGS
+
+if TYPE_CHECKING:
+    from murmure.catalog import Catalog
 
 _NEEDED_COLUMNS = (*POST_COLUMNS, *TAGS, "mentions")
 
@@ -101,6 +105,23 @@ def refuse_mixed_catalogs(runs: Iterable[Run]) -> None:
         raise RunError(message)
 
 
+def tagged_with(told: Mapping[str, Any] | None, catalog: Catalog, file: str | Path | None) -> bool:
+    """Whether a run was tagged with a catalogue.
+
+    Args:
+        told: what the run's manifest says of its own.
+        catalog: the catalogue.
+        file: where it was read, which older manifests are compared with by its SHA-256.
+    """
+    told = told or {}
+    if told.get("fingerprint") == catalog.fingerprint:
+        return True
+    if file is None or "sha256" not in told:
+        return False
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return bool(digest == told["sha256"])
+
+
 def _refuse_mixed_models(runs: Iterable[Run]) -> None:
     by_fingerprint: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
@@ -127,7 +148,7 @@ def _open(folder: Path, *, first: int, partial: bool) -> Run:
         raise InputError(f"not a run's folder: it has no {MANIFEST_NAME}; {remedy}", file=folder)
     if not (manifest.complete or partial):
         message = f"{folder}: the run is not finished; start the same murmure tag again to resume"
-        raise RunError(f"{message} it, or count what there is with --partial")
+        raise RunError(f"{message} it, or count what there is with murmure count --partial")
     if manifest.part_format != "parquet":
         message = f"{folder}: its parts are {manifest.part_format}, and only Parquet is counted"
         raise RunError(f"{message}; tag again with --format parquet")

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from murmure.errors import InputError, UsageError
+from murmure.guard import guard_one
 from murmure.influence.audit import Unit
+from murmure.influence.units import contradiction
 from murmure.schema import LABELS, TAGS
 
 #: In the order in which a person asks: what it says, then in which language.
 _ASKED = ("sentiment", "experience", "touchpoint", "sponsored", "language")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SEPARATORS = (",", ";", "\t")
 _SHOWN_FAULTS = 5
 
@@ -121,7 +122,8 @@ def read_sheet(path: str | Path, *, keys: Collection[str]) -> dict[str, dict[str
         keys: those of the run's draws; rows of any other are refused.
 
     Returns:
-        By key, then by tag, the labels filled in.
+        By key, then by tag, the labels filled in. Rows without any are left out: where several
+            people share a sheet, another may have read them.
 
     Raises:
         InputError: when the file is no sheet, or a row has a strange key, an unknown label or
@@ -174,19 +176,13 @@ def _labels(row: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
         given["touchpoint"] = "none"
     if given.get("touchpoint") == "none" and "experience" not in given and not faults:
         given["experience"] = "none"
-    both = ("experience", "touchpoint")
-    if all(tag in given for tag in both) and len({given[tag] == "none" for tag in both}) > 1:
-        faults.append(
-            f"experience '{given['experience']}' with touchpoint '{given['touchpoint']}': "
-            "both are none, or neither"
-        )
-    return given, faults
+    fault = contradiction(given)
+    return given, [*faults, fault] if fault else faults
 
 
 def _guard(cell: str) -> str:
     """The cell, with an apostrophe before what a spreadsheet would compute; no NUL."""
-    cell = cell.replace("\0", "")
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return guard_one(cell.replace("\0", ""))
 
 
 def _decode(content: bytes) -> str:

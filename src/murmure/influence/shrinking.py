@@ -18,9 +18,8 @@ Table = NDArray[np.float64]
 WEAKEST, STRONGEST = 2.0, 1000.0
 #: What it is worth where too few slices tell.
 USUAL = 10.0
-#: What the calibration sample's own mix is worth to all posts of a run: next to nothing, since
-#: intervals know nothing of how far off it may be.
-ROOT = 0.25
+#: What the calibration sample's own mix is worth to all posts of a run: next to nothing.
+ROOT = 1.0
 
 _ENOUGH_POSTS = 5.0
 _ENOUGH_SLICES = 8

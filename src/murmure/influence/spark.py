@@ -310,7 +310,7 @@ def _make_material(
         # Tasks do not tell which posts copy the same one.
         "family": np.zeros(rows.num_rows, np.int32),
         "said": rows["said"].to_numpy().astype(np.uint8),
-        "cell": rows["cell"].to_numpy().astype(np.uint16),
+        "cell": rows["cell"].to_numpy().astype(np.uint32),
     }
     entity = _codes(rows["entity"], entities).astype(np.int64)
     return sort_rows(entity, columns, entities=entities, labels=labels, kinds=kinds, groups=groups)

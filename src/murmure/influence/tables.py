@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from murmure.errors import InputError, UsageError
+from murmure.guard import guard
 
 #: The columns that say which posts a number is about; "all" is over everything.
 SLICE_COLUMNS = ("entity", "window", "language", "channel", "media", "promotion")
@@ -25,9 +26,6 @@ LABELS_COLUMN = "labels"
 
 # The columns whose texts are the user's, and may be many.
 _INDEXES = {name: pa.int32() for name in ("entity", "window", "channel")}
-
-#: Characters that make a spreadsheet take a cell for a formula.
-_FORMULA = r"^[=+\-@\t\r]"
 
 #: How many significant digits a number in CSV has after its point at most.
 _CSV_DIGITS = 6
@@ -59,7 +57,7 @@ def write_counts(counts: pa.Table, output: str | Path) -> None:
 
     A file appears whole or not at all. In CSV, which people read, numbers are rounded to 6
     significant digits (before the point they have them all), and a cell that a spreadsheet would
-    take for a formula gets an apostrophe before it.
+    take for a formula gets an apostrophe before it (`murmure.guard`).
 
     Args:
         counts: the table.
@@ -111,19 +109,6 @@ def check_output(output: str | Path) -> Callable[[pa.Table, IO[bytes]], None]:
     return writer
 
 
-def guard_formulas(texts: pa.Array) -> pa.Array:
-    """The texts, with an apostrophe before each that a spreadsheet would compute.
-
-    Example:
-        >>> guard_formulas(pa.array(["=1+1", "1+1=2"])).to_pylist()
-        ["'=1+1", '1+1=2']
-    """
-    import pyarrow.compute as pc
-
-    risky = pc.match_substring_regex(texts, _FORMULA)
-    return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
-
-
 def rounded(numbers: pa.Array) -> pa.Array:
     """Numbers with 6 significant digits, or as many as they have before the point.
 
@@ -155,7 +140,7 @@ def _write_csv(counts: pa.Table, sink: IO[bytes]) -> None:
 
 def _as_cells(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind):
-        return guard_formulas(column.cast(kind))
+        return guard(column.cast(kind))
     return rounded(column) if pa.types.is_floating(kind) else column
 
 

@@ -141,6 +141,20 @@ def read_units(
     return sorted(rows, key=lambda row: int(row["place"]))
 
 
+def contradiction(labels: Mapping[str, str]) -> str | None:
+    """What is wrong with the labels of one unit, together; None where they may be.
+
+    Example:
+        >>> contradiction({"experience": "own", "touchpoint": "none"})
+        "experience 'own' with touchpoint 'none': both are none, or neither"
+        >>> contradiction({"experience": "own"})
+    """
+    experience, touchpoint = labels.get("experience"), labels.get("touchpoint")
+    if experience is None or touchpoint is None or (experience == "none") == (touchpoint == "none"):
+        return None
+    return f"experience '{experience}' with touchpoint '{touchpoint}': both are none, or neither"
+
+
 def find_units(
     connection: DuckDBPyConnection, run: Run, asked: Sequence[Mapping[str, Any]]
 ) -> dict[tuple[str, str, str | None], Mapping[str, Any]]:

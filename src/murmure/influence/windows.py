@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,8 @@ WINDOWS = ("day", "week", "month")
 #: The number of the window of a post without time.
 NO_TIME = np.iinfo(np.int32).min
 
+_FIRST = date(1970, 1, 1)
+_MONDAY = date(1969, 12, 29)
 _DAY = 86_400_000_000  # microseconds
 
 
@@ -55,6 +58,21 @@ def label_windows(numbers: Numbers, window: str) -> list[str]:
         ['unknown', '2025-03']
     """
     return [UNKNOWN if number == NO_TIME else _name(int(number), window) for number in numbers]
+
+
+def number_window(name: str, window: str) -> int:
+    """The number of a window, by its name.
+
+    Example:
+        >>> number_window("2025-W01", "week"), number_window("2025-03", "month")
+        (2870, 662)
+    """
+    year, _, rest = name.partition("-")
+    if window == "month":
+        return 12 * (int(year) - 1970) + int(rest) - 1
+    if window == "week":
+        return (date.fromisocalendar(int(year), int(rest[1:]), 1) - _MONDAY).days // 7
+    return (date.fromisoformat(name) - _FIRST).days
 
 
 def _name(number: int, window: str) -> str:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murmure.errors import InputError
 from murmure.influence.authors import somebody
-from murmure.report.runs import parts
+from murmure.report.runs import parts, reading
 from murmure.report.slices import ALL
 from murmure.report.words import Words
 
@@ -69,14 +68,11 @@ def find(
 
     Raises:
         InputError: where a part cannot be read.
+        RunError: where memory or room for temporary files is lacking.
     """
-    import duckdb
-
     values = {"parts": parts(folders), "everyone": ALL, "unnamed": not named}
-    try:
+    with reading(folders):
         rows = database.execute(_QUERY, values).fetchall()
-    except duckdb.Error as error:
-        raise InputError(f"a part cannot be read ({error})", file=folders[0]) from error
     return {entity: Crowd(accounts, half, int(posts)) for entity, accounts, half, posts in rows}
 
 

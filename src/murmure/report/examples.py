@@ -10,11 +10,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from murmure.errors import InputError
 from murmure.influence.authors import somebody
 from murmure.report import typical
 from murmure.report.deciding import Decider
-from murmure.report.runs import parts, time_of
+from murmure.report.runs import parts, reading, time_of
 from murmure.report.safe import clean, mask, shorten
 from murmure.report.slices import ALL
 
@@ -139,9 +138,8 @@ def choose(
 
     Raises:
         InputError: where a part cannot be read.
+        RunError: where memory or room for temporary files is lacking.
     """
-    import duckdb
-
     wanted = list(brands)
     whole = wanted == [ALL] or catalog is not None
     query = _QUERY.format(
@@ -150,10 +148,9 @@ def choose(
         shared=_SHARED,
         candidates=_CANDIDATES if catalog is None else _SEARCHED,
     )
-    try:
-        groups = database.execute(query, {"parts": parts(folders)}).fetchall()
-    except duckdb.Error as error:
-        raise InputError(f"a part cannot be read ({error})", file=folders[0]) from error
+    files = parts(folders)
+    with reading(folders):
+        groups = database.execute(query, {"parts": files}).fetchall()
     pools: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for entity, polarity, promotion, touchpoint, language, channel, size, posts in sorted(
         groups, key=_place

@@ -8,6 +8,7 @@ the charting library.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -18,6 +19,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from murmure.errors import InputError
+from murmure.influence.runs import tagged_with
 from murmure.report import crowd, examples, runs, safe
 from murmure.report.headline import COLUMNS, groups
 from murmure.report.slices import ALL, Slice, Slices
@@ -115,6 +117,30 @@ def build(
     return next(iter(pages.values()))
 
 
+def check_output(file: str | Path) -> None:
+    """Whether a page can be written there, before the counting, which takes time.
+
+    Nothing is made: `write` makes the folder.
+
+    Raises:
+        InputError: where it cannot.
+    """
+    file = Path(file)
+    reason = None
+    try:
+        there = next(folder for folder in file.absolute().parents if folder.exists())
+        if file.is_dir():
+            reason = "is a folder"
+        elif not there.is_dir():
+            reason = f"{there} is no folder"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            reason = f"nothing can be written in {there}"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason is not None:
+        raise InputError(f"cannot be written ({reason}); choose another place", file=file)
+
+
 def write(page: str, file: str | Path) -> None:
     """Writes a page whole or not at all, making the folder that it lies in.
 
@@ -140,7 +166,8 @@ def _foreign(catalog: str | Path | None, folders: Sequence[Path]) -> Catalog | N
     from murmure.catalog import Catalog
 
     loaded = Catalog.load(catalog)
-    return None if runs.catalog_fingerprints(folders) == {loaded.fingerprint} else loaded
+    own = all(tagged_with(told, loaded, catalog) for told in runs.catalogs(folders))
+    return None if own else loaded
 
 
 def _links(

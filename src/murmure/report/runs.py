@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any
 
 from murmure.batch.manifest import Manifest, read_manifest
-from murmure.errors import InputError
+from murmure.errors import InputError, RunError
+from murmure.influence import database
 from murmure.influence.authors import somebody
 from murmure.schema import TAGS
 
@@ -75,6 +78,10 @@ def parts(folders: Iterable[Path]) -> list[str]:
         Traceback (most recent call last):
         murmure.errors.InputError: nowhere: no such folder; give the folder that `murmure tag` wrote
     """
+    return [escape(file) for file in _files(folders)]
+
+
+def _files(folders: Iterable[Path]) -> list[str]:
     found: list[str] = []
     for folder in folders:
         if not folder.is_dir():
@@ -88,30 +95,53 @@ def parts(folders: Iterable[Path]) -> list[str]:
             files = [folder / part.file for part in manifest.parts]
         if not files:
             raise InputError("no part-*.parquet in it; run `murmure tag` first", file=folder)
-        found += [escape(str(file)) for file in files]
+        found += map(str, files)
     return found
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """A database in memory that reads times as UTC and never touches the network."""
+@contextmanager
+def connect() -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB as the counts have it: bounded in memory, with a temporary folder, off the network."""
+    with database.connect(()) as connection:
+        connection.execute("SET autoload_known_extensions = false")
+        connection.execute("SET preserve_insertion_order = false")
+        yield connection
+
+
+@contextmanager
+def reading(folders: Sequence[Path]) -> Iterator[None]:
+    """Tells what is at fault where DuckDB fails within the block.
+
+    Raises:
+        InputError: where a part cannot be read; it is named as far as DuckDB names it.
+        RunError: where memory or room for temporary files is lacking.
+    """
     import duckdb
 
-    database = duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    )
-    database.execute("SET preserve_insertion_order = false")
-    return database
+    try:
+        yield
+    except duckdb.Error as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        named = [file for file in _files(folders) if file in reason]
+        if named:
+            message = f"cannot be read ({reason}); tag its posts again"
+            raise InputError(message, file=max(named, key=len)) from error
+        if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+            raise RunError(
+                f"DuckDB could not work within {database.MEMORY_LIMIT} of memory and the temporary "
+                f"folder ({reason}); make room in {gettempdir()}, or set TMPDIR to another folder"
+            ) from error
+        listed = ", ".join(map(str, folders))
+        raise InputError(f"a part cannot be read ({reason})", file=listed) from error
 
 
-def quality(folders: Sequence[Path], database: duckdb.DuckDBPyConnection) -> Quality:
+def quality(folders: Sequence[Path], connection: duckdb.DuckDBPyConnection) -> Quality:
     """Looks through the runs for what the counts rest on.
 
     Raises:
         InputError: where a part cannot be read.
-        RunError: where a manifest cannot be read.
+        RunError: where a manifest cannot be read, or memory or room is lacking.
     """
-    import duckdb
-
     abstained = ", ".join(f"count(*) FILTER ({tag}_abstained)" for tag in TAGS)
     counted = "language <> 'other'"
     query = f"""
@@ -124,10 +154,9 @@ def quality(folders: Sequence[Path], database: duckdb.DuckDBPyConnection) -> Qua
             {abstained}
         FROM read_parquet($parts, union_by_name = true, hive_partitioning = false)
     """  # noqa: S608 - only our own column names are put in
-    try:
-        row = database.execute(query, {"parts": parts(folders)}).fetchone()
-    except duckdb.Error as error:
-        raise InputError(f"a part cannot be read ({error})", file=folders[0]) from error
+    files = parts(folders)
+    with reading(folders):
+        row = connection.execute(query, {"parts": files}).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always has its one row
     found = [read_manifest(folder) for folder in folders]
     manifests = [manifest for manifest in found if manifest is not None]
@@ -149,14 +178,10 @@ def quality(folders: Sequence[Path], database: duckdb.DuckDBPyConnection) -> Qua
     )
 
 
-def catalog_fingerprints(folders: Iterable[Path]) -> set[str | None]:
-    """The fingerprints of the catalogues that the runs were tagged with; None for none."""
-    found: set[str | None] = set()
-    for folder in folders:
-        manifest = read_manifest(folder)
-        catalog = None if manifest is None else manifest.identity.catalog
-        found.add(None if catalog is None else catalog.get("fingerprint"))
-    return found
+def catalogs(folders: Iterable[Path]) -> list[Mapping[str, Any] | None]:
+    """What the manifest of each run says of the catalogue it was tagged with; None for none."""
+    manifests = [read_manifest(folder) for folder in folders]
+    return [None if manifest is None else manifest.identity.catalog for manifest in manifests]
 
 
 def _reasons(manifests: Iterable[Manifest]) -> dict[str, int]:

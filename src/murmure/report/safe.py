@@ -25,8 +25,11 @@ _STACK = re.compile(
     r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3})"
     r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
-_HANDLE = re.compile(r"(?<![\w@.])@[\w.\-]*\w")
-_EMAIL = re.compile(r"[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63})+")
+#: The sign of handles and addresses as it is typed, at full width, and small.
+_AT = "@\uff20\ufe6b"
+_HANDLE = re.compile(rf"(?<![\w{_AT}.])[{_AT}]([\w.\-]*\w)")
+_EMAIL = re.compile(rf"[\w.+\-]{{1,64}}[{_AT}][\w\-]{{1,63}}(?:\.[\w\-]{{1,63}})+")
+_AT_SIGN = re.compile(f"[{_AT}]")
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -68,11 +71,11 @@ def mask(text: str, *, names: Iterable[str | None] = (), keep: Iterable[str] = (
         >>> mask("Merci @jeanne, et @brizelo !", keep=["@brizelo"])
         'Merci @…, et @brizelo !'
     """
-    kept = {surface.casefold() for surface in keep}
+    kept = {_AT_SIGN.sub("@", surface.casefold()) for surface in keep}
     text = _EMAIL.sub("…@…", text)
-    text = _HANDLE.sub(lambda m: m[0] if m[0].casefold() in kept else "@…", text)
+    text = _HANDLE.sub(lambda m: m[0] if f"@{m[1].casefold()}" in kept else "@…", text)
     for name in names:
-        bare = (name or "").strip().lstrip("@")
+        bare = (name or "").strip().lstrip(_AT)
         if len(bare) >= 3 and bare.casefold() not in kept:
             text = re.sub(rf"(?<!\w){re.escape(bare)}(?!\w)", "…", text, flags=re.IGNORECASE)
     return text

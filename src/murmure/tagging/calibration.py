@@ -6,7 +6,7 @@ Vector scaling after Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,18 +100,31 @@ class Calibration:
         """Read what a manifest holds.
 
         Raises:
-            KeyError, TypeError: if a fit is missing or is none.
+            KeyError, TypeError, ValueError: if a fit is missing or is none.
         """
-        return cls(
-            {
-                tag: {
-                    language: VectorScaling(tuple(fit["scale"]), tuple(fit["shift"]))
-                    for language, fit in content[tag].items()
-                }
-                for tag in TAGS
-            },
-            float(content.get("disclosed", 0.0)),
-        )
+        fits = {}
+        for tag in TAGS:
+            languages = (ANY_LANGUAGE,) if tag == "language" else (ANY_LANGUAGE, *_FITTED_LANGUAGES)
+            fits[tag] = {
+                language: VectorScaling(
+                    _numbers(content[tag][language]["scale"], tag),
+                    _numbers(content[tag][language]["shift"], tag),
+                )
+                for language in languages
+            }
+        disclosed = content.get("disclosed", 0.0)
+        if not 0 <= disclosed <= 1:
+            raise ValueError(f"disclosed: expected a probability, but was given {disclosed!r}")
+        return cls(fits, float(disclosed))
+
+
+def _numbers(given: Sequence[float], tag: str) -> tuple[float, ...]:
+    """A number for each label of a tag, as the manifest lists them."""
+    largest = float(np.finfo(np.float32).max)
+    # What is no number at all cannot be compared, and NaN is within no bounds.
+    if len(given) != len(LABELS[tag]) or not all(abs(one) <= largest for one in given):
+        raise ValueError(f"{tag}: expected {len(LABELS[tag])} numbers, but was given {given!r}")
+    return tuple(given)
 
 
 def _believe(sponsored: Floats, disclosed: Mask, least: float) -> None:

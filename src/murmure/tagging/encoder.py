@@ -22,7 +22,7 @@ from murmure.disclosure import Disclosure, where_found
 from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.calibration import Calibration
-from murmure.tagging.folder import MANIFEST, ModelFolder
+from murmure.tagging.folder import MANIFEST, OWN_FILES, ModelFolder
 from murmure.tagging.linear import LinearModel
 from murmure.text import encoder_texts
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
-MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
+MODEL, TOKENIZER = OWN_FILES["encoder"]
 #: What an encoder reads of a post at most, in characters; its windows may reach less far.
 READS = 20_000
 #: How many windows of one post are read.

@@ -19,6 +19,13 @@ from murmure.schema import LABELS
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+#: What the counts are put right with, where a model has it.
+CALIBRATION = "calibration.parquet"
+#: What each kind of model reads its weights from.
+OWN_FILES: Mapping[str, tuple[str, ...]] = {
+    "linear": ("weights.safetensors",),
+    "encoder": ("model.onnx", "tokenizer.json"),
+}
 #: Which shipped model is the default: the first of these that is installed.
 _PREFERRED = ("base", "fast")
 # What may stand beside a model and be edited without making another of it.
@@ -192,6 +199,12 @@ def _check(manifest: Any, file: Path) -> None:  # noqa: ANN401 - any JSON value
         raise ModelError(f"lacks proper {', '.join(lacking)}; fetch the model again", file=file)
     if any(Path(name).name != name or name in ("", "..") for name in manifest["files"]):
         raise ModelError("names a file outside the folder; it is not to be trusted", file=file)
+    # A file that is not listed could be any: the fingerprint would not tell this model from others.
+    needed = [*OWN_FILES.get(manifest["kind"], ())]
+    needed += [CALIBRATION] if (file.parent / CALIBRATION).exists() else []
+    unlisted = [name for name in needed if name not in manifest["files"]]
+    if unlisted:
+        raise ModelError(f"does not list {', '.join(unlisted)}; fetch the model again", file=file)
 
 
 def _check_file(file: Path, expected: str) -> None:

@@ -20,12 +20,12 @@ from murmure.disclosure import Disclosure, mask, where_found
 from murmure.errors import ModelError
 from murmure.schema import LABELS, TAGS
 from murmure.tagging.calibration import Calibration
-from murmure.tagging.folder import MANIFEST, ModelFolder
+from murmure.tagging.folder import MANIFEST, OWN_FILES, ModelFolder
 from murmure.tagging.ngrams import NgramHasher, Ngrams, Reading, Spans, Unit
 from murmure.text import normalize_lines
 from murmure.tokens import TokenMemory, cut, in_parts
 
-WEIGHTS = "weights.safetensors"
+(WEIGHTS,) = OWN_FILES["linear"]
 #: What a linear model reads of a post, in characters.
 READS = 20_000
 # So many buckets are counted together; no more than a byte counts.
@@ -38,6 +38,10 @@ TEXT_SIZES: Mapping[Unit, tuple[int, int]] = {"words": (1, 2), "characters": (3,
 LANGUAGE_SIZES: Mapping[Unit, tuple[int, int]] = {"words": (1, 1), "characters": (1, 5)}
 #: How many bits of a bucket the language table drops.
 LANGUAGE_SHIFT = 2
+#: How many bits a bucket may have: more would fill the memory before anything is read.
+BITS = range(8, 25)
+# What a model is tried on: both languages, pairs of words, signs.
+_TRIAL = "Merci, très bien ! Thank you so much 🙂"
 
 # The language's weights of an n-gram are one number, so that they are added up together: a lane of
 # this many bits for each label, its weight made positive, and one that counts. At most six n-grams
@@ -211,7 +215,7 @@ class LinearModel:
 
         try:
             tensors = load_file(file)
-            bits = int(settings["bits"])
+            bits, disclosed = _settings(settings)
             model = cls(
                 hasher=NgramHasher(bits=bits),
                 tables={
@@ -227,12 +231,32 @@ class LinearModel:
                 language=tensors["language.weights"],
                 language_scale=tensors["language.scale"],
                 language_bias=tensors["language.bias"],
-                disclosed=float(settings["disclosed"]),
+                disclosed=disclosed,
                 calibration=calibration,
             )
+            model._check()
         except (SafetensorError, KeyError, TypeError, ValueError, IndexError, OSError) as error:
             raise ModelError(f"does not hold a linear model ({error})", file=file) from error
         return model
+
+    def _check(self) -> None:
+        """Look at the weights, and try one text.
+
+        Raises:
+            ValueError: if they do not fit together, or give what is no number.
+        """
+        width = len(LABELS["language"])
+        buckets = 1 << self.hasher.bits - LANGUAGE_SHIFT
+        if self.language.shape != (buckets, width) or self.language.dtype != np.int8:
+            raise ValueError(f"language.weights: expected {buckets} rows of {width} int8")
+        columns = sum(len(LABELS[tag]) for tag in TEXT_TAGS)
+        if any(table.rows.shape[1] != columns + 1 for table in self.tables.values()):
+            raise ValueError(f"expected weights of {columns} labels")
+        if not all(np.isfinite(table.rows).all() for table in self.tables.values()):
+            raise ValueError("weights that are no numbers")
+        for tag, logits in self.logits([_TRIAL], [()]).items():
+            if logits.shape != (1, len(LABELS[tag])) or not np.isfinite(logits).all():
+                raise ValueError(f"{tag}: does not give a number for each label")
 
     def predict(
         self, texts: Sequence[str], disclosures: Sequence[Sequence[Disclosure]]
@@ -338,10 +362,20 @@ class LinearModel:
         return self.tables["words"].add(Ngrams("words", 2, self.hasher.join(one, other), row_ends))
 
 
+def _settings(settings: Mapping[str, Any]) -> tuple[int, float]:
+    """Read how many bits the buckets have, and what a disclosure adds."""
+    bits, disclosed = settings["bits"], settings["disclosed"]
+    if type(bits) is not int or bits not in BITS:
+        raise ValueError(f"bits: expected {BITS[0]} to {BITS[-1]}, but was given {bits!r}")
+    if not abs(disclosed) <= float(np.finfo(np.float32).max):
+        raise ValueError(f"disclosed: expected a number, but was given {disclosed!r}")
+    return bits, float(disclosed)
+
+
 def _calibration(folder: ModelFolder) -> Calibration:
     try:
         return Calibration.from_json(folder.calibration)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         message = f"does not hold a whole calibration ({error}); fetch the model again"
         raise ModelError(message, file=folder.path / MANIFEST) from error
 

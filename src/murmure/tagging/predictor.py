@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: What a predictor reads: a text, a post, or a mapping with a `text`.
 Readable = str | Post | Mapping[str, object]
+_Posts = TypeVar("_Posts", bound=Iterable[Readable])
 
 
 class Model(Protocol):
@@ -131,17 +132,17 @@ class Predictor:
 
     def predict(self, posts: Sequence[Readable]) -> list[Tags]:
         """Tag posts, in the same order."""
-        return self.predict_columns([_text_of(post) for post in posts]).tags()
+        return self.predict_columns([_text_of(post) for post in _several(posts)]).tags()
 
     def predict_proba(self, posts: Sequence[Readable], *, tag: str) -> NDArray[np.float32]:
         """Give one tag's probabilities, (n, labels), columns in the order of `schema.LABELS`.
 
         Raises:
-            UsageError: if there is no such tag.
+            UsageError: if there is no such tag, or one post is given instead of several.
         """
         if tag not in TAGS:
             raise UsageError(f"no tag '{tag}'; the tags are {', '.join(TAGS)}")
-        columns = self.predict_columns([_text_of(post) for post in posts])
+        columns = self.predict_columns([_text_of(post) for post in _several(posts)])
         return columns.probabilities[tag][: columns.posts]
 
     @overload
@@ -174,7 +175,8 @@ class Predictor:
                 after all posts before it; `"return"` gives the error in the place of its tags.
 
         Raises:
-            UsageError: if `batch_size` is below 1, or `errors` another word.
+            UsageError: if `batch_size` is below 1, `errors` another word, or one post is given
+                instead of several.
 
         Example:
             >>> predictor = Predictor.from_pretrained("fast")
@@ -184,7 +186,7 @@ class Predictor:
         """
         from murmure.tagging.piping import pipe
 
-        return pipe(self.predict, posts, batch_size=batch_size, errors=errors)
+        return pipe(self.predict, _several(posts), batch_size=batch_size, errors=errors)
 
     def predict_columns(self, texts: Sequence[str]) -> TagColumns:
         """Tag texts as arrays, the fastest way."""
@@ -316,6 +318,13 @@ def _is_whole(span: Span, text: str) -> bool:
 
 def _join(disclosures: Sequence[Disclosure]) -> str | None:
     return DISCLOSURE_JOINER.join(found.surface for found in disclosures) or None
+
+
+def _several(posts: _Posts) -> _Posts:
+    # A text is a sequence of texts, too: one of one letter each.
+    if isinstance(posts, str | Post | Mapping):
+        raise UsageError("expected several posts; for a single one call predictor(post)")
+    return posts
 
 
 def _text_of(post: Readable) -> str:

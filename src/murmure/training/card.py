@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from murmure.schema import TAGS
 from murmure.training import card_figures
 from murmure.training.tables import between, score, table
 
@@ -101,10 +102,10 @@ def render(manifest: Mapping[str, Any]) -> str:
 
 def _architecture(manifest: Mapping[str, Any]) -> str:
     made = manifest.get("architecture", {})
+    heads = manifest.get("settings", {}).get("tags", TAGS)
     text = (
-        "One encoder reads the post, and a head for each tag says what it found: language, "
-        "sentiment, experience, touchpoint, sponsored; what the labels mean is told in "
-        "`docs/labels.md`."
+        "One encoder reads the post, and each of these tags has a head that says what it found: "
+        f"{', '.join(heads)}. What the labels mean is told in `docs/labels.md`."
     )
     companion = made.get("companion")
     if companion:

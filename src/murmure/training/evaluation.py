@@ -118,11 +118,11 @@ def _read(run: Path, labels: Path | None) -> pa.Table:
     try:
         if labels.suffix == ".csv":
             # Left to itself, DuckDB would take yes and no for truth values.
-            apart = duckdb.read_csv(str(labels), all_varchar=True)
+            apart = duckdb.read_csv(str(labels), all_varchar=True, hive_partitioning=False)
         elif labels.suffix == ".parquet":
-            apart = duckdb.read_parquet(escape(str(labels)))
+            apart = duckdb.read_parquet(escape(str(labels)), hive_partitioning=False)
         else:
-            apart = duckdb.read_json(str(labels))
+            apart = duckdb.read_json(str(labels), hive_partitioning=False)
     except duckdb.Error as error:
         raise InputError(f"cannot be read as labels ({error})", file=labels) from error
     if "id" not in apart.columns:

@@ -83,7 +83,8 @@ def fit(
     """Train a tagger, in place, and leave it as it was when it validated best.
 
     Started again with the same arguments after it was killed, it goes on from the last
-    checkpoint, with the same batches in the same order and the same dropout.
+    checkpoint, with the same batches in the same order and, on the same kind of device, the same
+    dropout.
 
     Args:
         tagger: what to train.
@@ -299,6 +300,7 @@ def _resume(
             optimizer.load_state_dict(saved["optimizer"])
             rates.load_state_dict(saved["rates"])
             torch.set_rng_state(saved["random"].cpu())
+            _set_gpu_random(tagger.device, saved.get("gpu_random"))
     except Exception as error:
         raise RunError(
             f"unreadable checkpoint ({error}); remove it to start this training anew", file=file
@@ -311,6 +313,17 @@ def _resume(
         )
     _log.info("going on from step %d", saved["step"])
     return _State(saved["step"], saved["best"], saved["worse"], saved["kept"])
+
+
+def _gpu_random(device: torch.device) -> torch.Tensor | None:
+    """Where the GPU's generator of dropout stands; None without a GPU."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+
+def _set_gpu_random(device: torch.device, state: torch.Tensor | None) -> None:
+    # A checkpoint of a machine without a GPU, or of an earlier version, has none.
+    if state is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(state.cpu(), device)
 
 
 def _save(  # noqa: PLR0917 - the parts of a checkpoint
@@ -331,6 +344,7 @@ def _save(  # noqa: PLR0917 - the parts of a checkpoint
                     "optimizer": optimizer.state_dict(),
                     "rates": rates.state_dict(),
                     "random": torch.get_rng_state(),
+                    "gpu_random": _gpu_random(tagger.device),
                     **{name: getattr(state, name) for name in ("step", "best", "worse", "kept")},
                 },
                 stream,

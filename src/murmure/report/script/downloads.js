@@ -5,11 +5,12 @@ function save(blob, name) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
-// A cell that a spreadsheet would compute gets an apostrophe before it.
+// A cell that a spreadsheet would compute gets an apostrophe before it, as in murmure/guard.py.
+const beginsFormula = /^(?:[\t\r\n']| *[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])/;
 function quoted(given) {
   if (given === null || given === undefined) return "";
   if (typeof given === "number") return String(given);
-  const text = /^[=+\-@\t\r]/.test(given) ? `'${given}` : given;
+  const text = beginsFormula.test(given) ? `'${given}` : given;
   return /[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
 }
 function csvOf(name) {

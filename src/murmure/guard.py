@@ -8,12 +8,15 @@ every text back as it was. Numbers, times and truth values are no texts and stay
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 MARK = "'"
-#: What may begin a formula, the full-width signs too, also after spaces, and the mark itself.
-_BEGINS_FORMULA = "^(?:[\\t\\r\\n']| *[=+\\-@\uff1d\uff0b\uff0d\uff20\\t\\r\\n])"
+#: What may begin a formula, the full-width signs too, also after spaces, and the mark itself. The
+#: page's script (`report/script/downloads.js`) has the same.
+BEGINS_FORMULA = "^(?:[\\t\\r\\n']| *[=+\\-@\uff1d\uff0b\uff0d\uff20\\t\\r\\n])"
 
 
 def guard(texts: pa.Array) -> pa.Array:
@@ -23,7 +26,7 @@ def guard(texts: pa.Array) -> pa.Array:
         >>> guard(pa.array(["=1+1", "bon", "-20 %", "'quoted'", None, ""])).to_pylist()
         ["'=1+1", 'bon', "'-20 %", "''quoted'", None, '']
     """
-    risky = pc.match_substring_regex(texts, _BEGINS_FORMULA)
+    risky = pc.match_substring_regex(texts, BEGINS_FORMULA)
     if not pc.any(risky).as_py():
         return texts
     return pc.if_else(risky, pc.binary_join_element_wise(MARK, texts, ""), texts)
@@ -36,7 +39,7 @@ def guard_one(text: str) -> str:
         >>> guard_one("@handle"), guard_one("handle")
         ("'@handle", 'handle')
     """
-    return str(guard(pa.array([text], pa.string()))[0].as_py())
+    return f"{MARK}{text}" if re.match(BEGINS_FORMULA, text) else text
 
 
 def unguard(text: str) -> str:
