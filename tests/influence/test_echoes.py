@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from murmure.influence import echoes
 from murmure.influence.database import connect
 from murmure.influence.echo_search import find_echoes as search
 from murmure.influence.echoes import Numbers, Words, find_copies
@@ -113,6 +115,23 @@ def test_ten_thousand_altered_copies_are_found_at_once() -> None:
     text = " ".join(f"w{number}" for number in range(30))
     found = copies([f"{text} {number}" for number in range(10_000)], batch=1000)
     assert found == [False] + [True] * 9_999
+
+
+def test_posts_of_one_long_template_are_not_compared_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = Counter[str]()
+    alike_before = echoes._alike
+
+    def counted(shared: int, members: int) -> bool:
+        asked["alike"] += 1
+        return alike_before(shared, members)
+
+    monkeypatch.setattr(echoes, "_alike", counted)
+    template, many = " ".join(f"w{number}" for number in range(40)), 1000
+    endings = (" ".join(f"{number}x{place}" for place in range(6)) for number in range(many))
+    assert copies([f"{template} {ending}" for ending in endings]) == [False] * many
+    assert 0 < asked["alike"] < 20 * many
 
 
 def test_no_posts_have_no_echoes() -> None:
