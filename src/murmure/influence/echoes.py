@@ -297,7 +297,8 @@ def _compare(words: WordSource, suspects: Numbers, ranks: Numbers, roots: Roots)
         mine_set = set(mine)
         compared = set()
         for place, token in enumerate(prefix):
-            # No more members are shared than come from the first shared one on: posts of one long template are told apart without being looked at one by one.
+            # No more members are shared than come from the first shared one on: posts of one long
+            # template are told apart without being looked at one by one.
             near = [
                 turns
                 for (other_place, size), turns in holders[token].items()
