@@ -159,6 +159,16 @@ def test_small_slices_lean_on_their_parent_and_large_ones_do_not(cells: Cells) -
     assert abs(found[2] - found[0]) > 0.2
 
 
+def test_posts_without_an_answer_tell_that_it_is_rare(cells: Cells) -> None:
+    sponsored = QUESTIONS["sponsored"]
+    yes = sponsored.member[0]
+    organic = {number: share for number, share in MIX.items() if not yes[number]}
+    slices, _ = bags(cells, organic, many=60, size=200)
+    found = Corrector(cells).answer(sponsored, slices).found[:, 0]
+    usual = sum(share for number, share in MIX.items() if yes[number]) / sum(MIX.values())
+    assert found.mean() < usual / 10
+
+
 def test_a_parent_is_worth_the_more_the_less_its_children_differ() -> None:
     generator = np.random.default_rng(5)
     parents = np.tile([0.3, 0.7], (400, 1))

@@ -121,7 +121,6 @@ class Corrector:
             trusted: how far each slice is to be adapted; `trust` where None.
         """
         alone = self._alone(question, slices)
-        told = self._told(question, slices, alone)
         found = np.empty_like(alone)
         strengths = np.full(len(alone), self.strengths.get(question.name, USUAL))
         own = np.arange(len(alone))
@@ -129,14 +128,14 @@ class Corrector:
         if roots is None:
             strengths[tops] = ROOT
             roots = self.cells.bins[question.name].priors
-        at = roots[slices.languages[tops]]
-        found[tops] = shrink(alone[tops], at, told[tops], strengths[tops])
-        done = tops.copy()
-        while not done.all():  # one generation after the other
-            ready = ~done & done[slices.parents]
-            above = found[slices.parents[ready]]
-            found[ready] = shrink(alone[ready], above, told[ready], strengths[ready])
+        above = roots[slices.languages]
+        ready, done = tops, np.zeros_like(tops)
+        while ready.any():  # one generation after the other
+            told = self._told(question, slices, alone, above, np.flatnonzero(ready))
+            found[ready] = shrink(alone[ready], above[ready], told, strengths[ready])
             done |= ready
+            ready = ~done & done[slices.parents]
+            above[ready] = found[slices.parents[ready]]
         trusts = np.full(len(found), self.trust) if trusted is None else trusted
         # Prevalences between those that the model presupposes and those found.
         prior = self.cells.bins[question.name].priors[slices.languages]
@@ -151,9 +150,9 @@ class Corrector:
         children = np.flatnonzero(slices.parents != np.arange(len(slices.parents)))
         for question in QUESTIONS.values():
             alone = self._alone(question, slices)
-            told = self._told(question, slices, alone)
-            above = alone[slices.parents[children]]
-            self.strengths[question.name] = strength(alone[children], above, told[children])
+            above = alone[slices.parents]
+            told = self._told(question, slices, alone, above, children)
+            self.strengths[question.name] = strength(alone[children], above[children], told)
         tops = np.flatnonzero(slices.parents == np.arange(len(slices.parents)))
         statistic, freedom = self.fit(slices.take(tops))
         self.trust = float(trust(statistic.sum(keepdims=True), freedom.sum(keepdims=True))[0])
@@ -229,18 +228,26 @@ class Corrector:
             found[rows] = adapt(histograms, bins.likelihoods(language), bins.priors[language])
         return found
 
-    def _told(self, question: Question, slices: Slices, prevalences: Table) -> Table:
-        """How many labelled posts each slice's posts are worth, all answers taken together."""
+    def _told(
+        self, question: Question, slices: Slices, alone: Table, above: Table, wanted: Numbers
+    ) -> Table:
+        """How many labelled posts the wanted slices' posts are worth, all answers together.
+
+        It is looked up between what a slice says by itself and what its parent does: where none
+        of its posts has an answer they tell that it is rare, though at a prevalence of 0 itself
+        no post tells anything.
+        """
+        prevalences = (alone[wanted] + above[wanted]) / 2
         spread = np.maximum(prevalences * (1 - prevalences), 1e-4)
         part = np.empty(len(prevalences))
-        for language, rows in _by_language(slices.languages):
+        for language, rows in _by_language(slices.languages[wanted]):
             each = [
                 np.interp(prevalences[rows, place], GRID, self.errors(member, language).told)
                 for place, member in enumerate(question.member)
             ]
             weights = spread[rows]
             part[rows] = (np.array(each).T * weights).sum(axis=1) / weights.sum(axis=1)
-        return slices.posts * part
+        return slices.posts[wanted] * part
 
 
 def _by_language(languages: Numbers) -> list[tuple[int, Numbers]]:
