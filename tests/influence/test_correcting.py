@@ -204,9 +204,9 @@ def test_a_text_copied_many_times_tells_of_one_post(tmp_path: Path, model: Path)
 
 
 def test_what_no_label_says_is_written_where_it_is_estimated(tmp_path: Path, model: Path) -> None:
-    unsure = {f"{tag}_score": 0.45 for tag in CLASS_TAGS}
     bad = {"sentiment": "negative", "experience": "own", "touchpoint": "service"}
-    counts = counted(tmp_path, model, [bad | unsure | {"author": f"a{n}"} for n in range(300)])
+    unsure = [bad | {"touchpoint_score": 0.1 if n % 3 == 0 else 0.8} for n in range(300)]
+    counts = counted(tmp_path, model, [row | {"author": f"a{n}"} for n, row in enumerate(unsure)])
     bad_ones = number(counts, "bad", experience="own")
     parts = [
         row
